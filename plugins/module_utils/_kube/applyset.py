@@ -1,0 +1,347 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make a set of objects be exactly so: read once per kind, apply what differs in parallel, prune what is no longer wanted.
+
+A plan is computed first from what is live; check mode stops there. Written objects are never deleted before every object of the
+new set is there, and the parent records new kinds before they are written and forgets old ones after they are gone (KEP-3659), so a
+run that is killed at any point is completed by the next one.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import (
+    PART_OF_LABEL,
+    ApplySet,
+    Contents,
+    recorded_contents,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client, describe
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.comparison import merged, needs_apply, normalised
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connection import POOL_SIZE
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, Kind
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import diff
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.waiting import wait_until_ready
+
+Object = dict[str, Any]
+Key = tuple[Kind, str, str]  # kind, namespace ("" when cluster-scoped), name
+T = TypeVar("T")
+
+FIELD_MANAGER = "meshalliance.istio"
+# What other objects need comes first and goes last.
+_FIRST = ("Namespace", "CustomResourceDefinition")
+_EARLY = ("ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "ConfigMap", "Secret")
+_LISTED_FROM = 8  # so many objects of a kind in one namespace are read with one LIST instead of GETs
+
+
+@dataclass(frozen=True)
+class Change:
+    """One object that will be written: C(before) is None for a new one, C(desired) is None for one to delete."""
+
+    before: Object | None
+    desired: Object | None
+
+    @property
+    def action(self) -> str:
+        """C(created), C(updated) or C(deleted)."""
+        if self.desired is None:
+            return "deleted"
+        return "created" if self.before is None else "updated"
+
+    @property
+    def object(self) -> Object:
+        """The manifest, or the live object where there is no manifest any more."""
+        obj = self.desired or self.before
+        assert obj is not None
+        return obj
+
+    def diff(self, manager: str) -> dict[str, Any]:
+        """The change for a module's diff."""
+        if self.before is not None and self.desired is not None:
+            return diff(self.before, merged(self.desired, self.before, manager))
+        return diff(self.before, self.desired)
+
+
+@dataclass
+class Plan:
+    """What an apply will do: the changes in order of writing, and the live objects that stay as they are."""
+
+    writes: list[Change] = field(default_factory=list)
+    deletes: list[Change] = field(default_factory=list)
+    unchanged: list[Object] = field(default_factory=list)
+    parent_before: Object | None = None
+    recorded: Contents = field(default_factory=Contents)
+    wanted: Contents = field(default_factory=Contents)
+    parent_changes: bool = False
+
+    @property
+    def changes(self) -> list[Change]:
+        """All changes."""
+        return self.writes + self.deletes
+
+
+@dataclass
+class Outcome:
+    """What an apply did, with warnings for people."""
+
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.changes)
+
+
+class ApplyFailed(AllianceError):
+    """Some objects could not be written; C(outcome) has those that were."""
+
+    def __init__(self, failures: Sequence[AllianceError], outcome: Outcome, cluster: str | None) -> None:
+        shown = "; ".join(str(failure) for failure in failures[:10])
+        more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
+        super().__init__(f"{len(failures)} objects could not be written: {shown}{more}", cluster=cluster)
+        self.outcome = outcome
+
+
+class Applier:
+    """Applies object sets to one cluster as one field manager."""
+
+    def __init__(self, client: Client, *, manager: str = FIELD_MANAGER) -> None:
+        self.client = client
+        self.manager = manager
+
+    def plan(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: bool = True) -> Plan:
+        """Compare a set with what is live. Writes nothing.
+
+        With an ApplySet, live members that are not in C(objects) are deleted. Without C(adopt), an object that exists
+        and is not of the set is refused; one that belongs to another set always is.
+        """
+        desired = self._keyed(objects, applyset)
+        plan = Plan()
+        if applyset is not None:
+            plan.parent_before = self.client.get(CONFIG_MAP, applyset.name, applyset.namespace)
+            plan.recorded = recorded_contents(plan.parent_before, applyset.namespace)
+            group_kinds = frozenset(kind.group_kind for kind, _namespace, _name in desired)
+            plan.wanted = Contents(group_kinds, frozenset(ns for _kind, ns, _name in desired if ns))
+            live = self._members(desired, applyset, plan.recorded)
+            foreign = self._foreign(desired, live, applyset, adopt)
+        else:
+            live, foreign = {}, self._read(list(desired))
+        for key, manifest in desired.items():
+            before = live.get(key) or foreign.get(key)
+            if before is None or needs_apply(manifest, before, self.manager):
+                plan.writes.append(Change(before, manifest))
+            else:
+                plan.unchanged.append(before)
+        plan.writes.sort(key=lambda change: _order(change.object))
+        plan.deletes = [Change(obj, None) for key, obj in live.items() if key not in desired]
+        plan.deletes.sort(key=lambda change: _order(change.object), reverse=True)
+        if applyset is not None:
+            self._plan_parent(plan, applyset)
+        return plan
+
+    def plan_removal(self, applyset: ApplySet) -> Plan:
+        """The plan that deletes a whole set and its parent."""
+        plan = self.plan([], applyset)
+        plan.parent_changes = False
+        if plan.parent_before is not None:
+            plan.writes = []
+            plan.deletes.append(Change(plan.parent_before, None))
+        return plan
+
+    def execute(self, plan: Plan, applyset: ApplySet | None = None, *, wait: float = 0.0) -> Outcome:
+        """Carry out a plan; with C(wait) seconds, until what was written and what was there is ready.
+
+        Raises ApplyFailed when objects could not be written (the others are), WaitTimeout when they don't get ready.
+        """
+        outcome = Outcome(unchanged=len(plan.unchanged))
+        written: list[Object] = []
+        for stage in range(3):
+            changes = [change for change in plan.writes if _stage(change.object) == stage]
+            if stage == 1 and applyset is not None and plan.parent_changes and plan.changes:
+                self._apply_parent(plan, applyset, plan.recorded | plan.wanted, outcome)
+            done = self._apply_all(changes, outcome)
+            if stage == 0 and done:
+                # Namespaces and definitions are needed at once, whether or not the caller waits for the rest.
+                wait_until_ready(self.client, done, max(wait, 30.0))
+            written += done
+        self._delete_all(plan.deletes, outcome)
+        if applyset is not None and plan.parent_changes:
+            self._apply_parent(plan, applyset, plan.wanted, outcome)
+        if wait:
+            wait_until_ready(self.client, plan.unchanged + written, wait)
+        return outcome
+
+    def _keyed(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None) -> dict[Key, Object]:
+        manifests = [normalised(obj) for obj in objects]
+        self.client.learn([obj for obj in manifests if obj.get("kind") == "CustomResourceDefinition"])
+        desired: dict[Key, Object] = {}
+        for obj in manifests:
+            kind = self.client.kind_of(obj)
+            metadata = dict(obj.get("metadata") or {})
+            if not metadata.get("name"):
+                raise AllianceError("an object has no metadata.name", obj=describe(obj), remedy="name every object")
+            if kind.namespaced and not metadata.get("namespace"):
+                raise AllianceError("the object has no namespace", obj=describe(obj), remedy="set metadata.namespace")
+            if applyset is not None:
+                labels = {names.MANAGED_BY_LABEL: names.MANAGED_BY, **(metadata.get("labels") or {})}
+                metadata["labels"] = {**labels, PART_OF_LABEL: applyset.id}
+            key = (kind, metadata.get("namespace") or "", metadata["name"])
+            if key in desired:
+                raise AllianceError("the object stands in the set twice", obj=describe(obj), remedy="keep one of them")
+            desired[key] = {**obj, "metadata": metadata}
+        return desired
+
+    def _members(self, desired: Mapping[Key, Object], applyset: ApplySet, recorded: Contents) -> dict[Key, Object]:
+        """The live members of a set: one LIST per kind and namespace in which it has or had objects."""
+        places = {(kind, namespace) for kind, namespace, _name in desired}
+        for group_kind in recorded.group_kinds:
+            kind = self.client.kind_of_group_kind(group_kind)
+            if kind is not None:
+                places |= {(kind, ns) for ns in recorded.namespaces} if kind.namespaced else {(kind, "")}
+        selector = f"{PART_OF_LABEL}={applyset.id}"
+        found: dict[Key, Object] = {}
+        lists = self._parallel(lambda p: self.client.list(p[0], p[1] or None, label_selector=selector), sorted(places, key=str))
+        for (kind, _namespace), listed in lists:
+            for obj in listed.items:
+                found[(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])] = obj
+        return found
+
+    def _foreign(
+        self, desired: Mapping[Key, Object], live: Mapping[Key, Object], applyset: ApplySet, adopt: bool
+    ) -> dict[Key, Object]:
+        """Objects by the names we want that are not in our set, read only by metadata until we may take them."""
+        missing = [key for key in desired if key not in live]
+        places = sorted({(kind, namespace) for kind, namespace, _name in missing}, key=str)
+        existing: dict[Key, Object] = {}
+        lists = self._parallel(lambda p: self.client.list(p[0], p[1] or None, metadata_only=True), places)
+        for (kind, _namespace), listed in lists:
+            for obj in listed.items:
+                existing[(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])] = obj
+        taken = [key for key in missing if key in existing]
+        for key in taken:
+            owner = (existing[key]["metadata"].get("labels") or {}).get(PART_OF_LABEL)
+            if owner or not adopt:
+                raise AllianceError(
+                    "the object exists and is not ours" + (f" (it belongs to the ApplySet {owner})" if owner else ""),
+                    cluster=self.client.cluster,
+                    obj=describe(desired[key]),
+                    remedy=f"delete it, rename it, or give it to this set by the label {PART_OF_LABEL}={applyset.id}",
+                )
+        return self._read(taken)
+
+    def _read(self, keys: Sequence[Key]) -> dict[Key, Object]:
+        """Live objects by key: GETs, or a LIST where there are many of one kind in a namespace."""
+        places: dict[tuple[Kind, str], list[Key]] = {}
+        for key in keys:
+            places.setdefault(key[:2], []).append(key)
+        found: dict[Key, Object] = {}
+        single = [key for place in places.values() if len(place) < _LISTED_FROM for key in place]
+        for key, obj in self._parallel(lambda k: self.client.get(k[0], k[2], k[1] or None), single):
+            if obj is not None:
+                found[key] = obj
+        many = [place for place, wanted in places.items() if len(wanted) >= _LISTED_FROM]
+        for (kind, namespace), listed in self._parallel(lambda p: self.client.list(p[0], p[1] or None), many):
+            by_name = {obj["metadata"]["name"]: obj for obj in listed.items}
+            for key in places[(kind, namespace)]:
+                if key[2] in by_name:
+                    found[key] = by_name[key[2]]
+        return found
+
+    def _plan_parent(self, plan: Plan, applyset: ApplySet) -> None:
+        if plan.parent_before is None and not plan.writes:
+            return
+        desired = normalised(applyset.parent(plan.wanted))
+        plan.parent_changes = plan.parent_before is None or needs_apply(desired, plan.parent_before, self.manager)
+
+    def _apply_parent(self, plan: Plan, applyset: ApplySet, contents: Contents, outcome: Outcome) -> None:
+        manifest = applyset.parent(contents)
+        if plan.parent_before is not None and not needs_apply(normalised(manifest), plan.parent_before, self.manager):
+            return
+        change = Change(plan.parent_before, manifest)
+        plan.parent_before, _created = self.client.apply(manifest, field_manager=self.manager)
+        outcome.changes.append(change)
+
+    def _apply_all(self, changes: Sequence[Change], outcome: Outcome) -> list[Object]:
+        """Apply in parallel; all are tried, then failures are raised together."""
+
+        def apply(change: Change) -> Object | AllianceError:
+            try:
+                return self.client.apply(change.object, field_manager=self.manager)[0]
+            except AllianceError as error:
+                return error
+
+        written: list[Object] = []
+        failures: list[AllianceError] = []
+        for change, result in self._parallel(apply, changes):
+            if isinstance(result, AllianceError):
+                failures.append(result)
+                continue
+            written.append(result)
+            if change.before is not None and _version(change.before) == _version(result):
+                outcome.unchanged += 1
+                outcome.warnings.append(
+                    f"{describe(result)}: the server stores a value in another form than the manifest states it;"
+                    " nothing changed, but each run asks again"
+                )
+            else:
+                outcome.changes.append(change)
+        if failures:
+            raise ApplyFailed(failures, outcome, self.client.cluster)
+        return written
+
+    def _delete_all(self, changes: Sequence[Change], outcome: Outcome) -> None:
+        def delete(change: Change) -> AllianceError | None:
+            metadata = change.object["metadata"]
+            try:
+                kind = self.client.kind_of(change.object)
+                self.client.delete(kind, metadata["name"], metadata.get("namespace"), uid=metadata.get("uid"))
+            except AllianceError as error:
+                return error
+            return None
+
+        failures = []
+        for change, failure in self._parallel(delete, changes):
+            if failure is None:
+                outcome.changes.append(change)
+            else:
+                failures.append(failure)
+        if failures:
+            raise ApplyFailed(failures, outcome, self.client.cluster)
+
+    @staticmethod
+    def _parallel(function: Callable[[Any], T], items: Sequence[Any]) -> list[tuple[Any, T]]:
+        if len(items) < 2:
+            return [(item, function(item)) for item in items]
+        with ThreadPoolExecutor(min(len(items), POOL_SIZE)) as pool:
+            return list(zip(items, pool.map(function, items)))
+
+
+def planned_changes(plan: Plan, applyset: ApplySet | None) -> list[Change]:
+    """All changes of a plan with its parent's, as check mode reports them."""
+    changes = list(plan.changes)
+    if applyset is not None and plan.parent_changes:
+        changes.insert(0, Change(plan.parent_before, applyset.parent(plan.wanted)))
+    return changes
+
+
+def _stage(obj: Mapping[str, Any]) -> int:
+    return 0 if obj["kind"] in _FIRST else 1 if obj["kind"] in _EARLY else 2
+
+
+def _order(obj: Mapping[str, Any]) -> tuple[int, str, str, str]:
+    metadata = obj["metadata"]
+    return _stage(obj), obj["kind"], metadata.get("namespace") or "", metadata["name"]
+
+
+def _version(obj: Mapping[str, Any]) -> Any:
+    return obj["metadata"].get("resourceVersion")

@@ -1,0 +1,64 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Objects as people should see them in diffs and results: no server bookkeeping, no Secret's content."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+Object = dict[str, Any]
+
+HIDDEN = "(hidden)"
+HIDDEN_CHANGED = "(hidden, changed)"
+_BOOKKEEPING = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+
+
+def reference(obj: Mapping[str, Any]) -> dict[str, str]:
+    """API version, kind, namespace and name of an object."""
+    metadata = obj["metadata"]
+    result = {"api_version": obj["apiVersion"], "kind": obj["kind"], "name": metadata["name"]}
+    return {**result, "namespace": metadata["namespace"]} if metadata.get("namespace") else result
+
+
+def shown(obj: Mapping[str, Any] | None) -> Object:
+    """An object for a diff, without what only the server writes. None (no object) is the empty dictionary."""
+    if obj is None:
+        return {}
+    result = {key: value for key, value in obj.items() if key != "status"}
+    result["metadata"] = {key: value for key, value in obj["metadata"].items() if key not in _BOOKKEEPING}
+    return result
+
+
+def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One entry of a module's C(diff) list; values of Secrets are replaced on both sides."""
+    obj = after or before
+    assert obj is not None
+    header = " ".join(str(value) for value in (obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) if value)
+    old, new = shown(before), shown(after)
+    if obj["kind"] == "Secret":
+        _hide(old, new)
+    return {"before_header": header, "after_header": header, "before": old, "after": new}
+
+
+def _hide(old: Object, new: Object) -> None:
+    for name in ("data", "stringData"):
+        before, after = old.get(name) or {}, new.get(name) or {}
+        if before:
+            old[name] = {key: HIDDEN for key in before}
+        if after:
+            new[name] = {
+                key: HIDDEN if key not in before or before[key] == value else HIDDEN_CHANGED
+                for key, value in after.items()
+            }
+    # The last-applied annotation of a client-side apply repeats the data.
+    for side in (old, new):
+        annotations = (side.get("metadata") or {}).get("annotations") or {}
+        if "kubectl.kubernetes.io/last-applied-configuration" in annotations:
+            side["metadata"]["annotations"] = {
+                key: value
+                for key, value in annotations.items()
+                if key != "kubectl.kubernetes.io/last-applied-configuration"
+            }
