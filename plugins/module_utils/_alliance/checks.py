@@ -1,0 +1,202 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pre-flight: what would keep an alliance from working, found before anything is written, everything at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections import defaultdict
+from dataclasses import replace
+from typing import Iterable, Iterator, Sequence
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
+    OLDEST_VERSION,
+    version_tuple,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+
+# In AuthorizationPolicy this name always means the local cluster, so it can't name one of several.
+RESERVED_DOMAIN = "cluster.local"
+
+
+def preflight(members: Sequence[Member]) -> list[Finding]:
+    """All findings of an alliance, sorted by cluster; those whose code a member ignores are warnings."""
+    ignored = {member.name: member.ignored_findings for member in members}
+    findings = [*_across(members), *itertools.chain.from_iterable(_of_one(member, members) for member in members)]
+    result = [
+        replace(finding, severity="warning") if finding.code in ignored.get(finding.cluster, ()) else finding
+        for finding in findings
+    ]
+    return sorted(set(result), key=lambda item: (item.cluster, item.severity, item.code, item.object, item.message))
+
+
+def _of_one(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
+    yield from (finding.located(cluster=member.name) for finding in _inventory(member, members))
+    if member.state is not None:
+        yield from (finding.located(cluster=member.name) for finding in _cluster(member, member.state))
+
+
+def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
+    if member.peers is not None:
+        if member.name in member.peers:
+            yield Finding(
+                "error", "lists_itself", "alliance_peers names the cluster itself", "take it out of its own alliance_peers"
+            )
+        known = {other.name for other in members}
+        for peer in sorted(set(member.peers) - known):
+            yield Finding(
+                "error",
+                "peer_unknown",
+                f"alliance_peers names {peer}, which is not in the group istio_federation",
+                "add that host to the group, or take it out of alliance_peers",
+                neighbour=peer,
+            )
+    if member.insecure:
+        yield Finding(
+            "warning",
+            "insecure_endpoint",
+            "alliance_metadata_insecure switches TLS verification of its metadata endpoint off",
+            "set alliance_metadata_ca instead",
+        )
+    if not member.domain:
+        if member.state is not None:
+            yield Finding("error", "domain_missing", "its trust domain is not known", "set alliance_trust_domain")
+        return
+    if member.domain == RESERVED_DOMAIN:
+        yield Finding(
+            "error",
+            "domain_reserved",
+            f"its trust domain is {RESERVED_DOMAIN}, which in Istio always means the local cluster",
+            "install Istio with a meshConfig.trustDomain and global.proxy.clusterDomain of its own",
+        )
+
+
+def _cluster(member: Member, state: ClusterState) -> Iterator[Finding]:
+    for reported in state.findings:
+        yield Finding(**{**reported})  # type: ignore[arg-type]
+    if member.declared_domain and state.trust_domain and member.declared_domain != state.trust_domain:
+        yield Finding(
+            "error",
+            "domain_differs",
+            f"alliance_trust_domain is {member.declared_domain}, but the cluster's istiod says {state.trust_domain}",
+            "correct alliance_trust_domain, or leave it out: it is read from the cluster",
+        )
+    if state.cluster_domain and state.trust_domain and state.cluster_domain != state.trust_domain:
+        yield Finding(
+            "error",
+            "domain_ambiguous",
+            f"its cluster domain {state.cluster_domain} and its trust domain {state.trust_domain} differ",
+            "federation needs one name for both: set meshConfig.trustDomain to the cluster domain",
+        )
+    if not state.roots and state.istio:
+        yield Finding(
+            "error",
+            "root_missing",
+            f"istiod has not published its root certificate (ConfigMap {names.ROOT_CONFIGMAP})",
+            "see istiod's log",
+        )
+    yield from _istio(state)
+
+
+def _istio(state: ClusterState) -> Iterator[Finding]:
+    for revision in state.istio:
+        if revision["name"] != state.revision:
+            continue
+        place = f"Deployment {state.root_namespace}/{revision['deployment']}"
+        version = version_tuple(revision["version"])
+        if version is None:
+            yield Finding(
+                "warning",
+                "istio_version_unknown",
+                "its version can't be told from its label or image tag",
+                f"make sure that it is at least {_dotted(OLDEST_VERSION)}",
+                object=place,
+            )
+        elif version < OLDEST_VERSION:
+            yield Finding(
+                "error",
+                "istio_too_old",
+                f"it is Istio {revision['version']}; at least {_dotted(OLDEST_VERSION)} is needed",
+                "upgrade Istio",
+                object=place,
+            )
+        if revision["primary_ca_certificates"]:
+            yield Finding(
+                "error",
+                "ca_certificates_taken",
+                "the primary mesh config sets caCertificates, which hides those of the shared mesh config",
+                "remove meshConfig.caCertificates from the installation; neighbours' roots are kept in the ConfigMap"
+                f" {names.SHARED_MESH_CONFIGMAP}",
+                object=place,
+            )
+        if revision["shared_mesh_config"] not in (None, names.SHARED_MESH_CONFIGMAP):
+            yield Finding(
+                "error",
+                "shared_mesh_config_taken",
+                f"SHARED_MESH_CONFIG already names {revision['shared_mesh_config']}",
+                f"istiod reads only one shared mesh config: move it to the primary one, or to {names.SHARED_MESH_CONFIGMAP}",
+                object=place,
+            )
+
+
+def _across(members: Sequence[Member]) -> Iterator[Finding]:
+    yield from _shared(
+        ((member.name, member.domain) for member in members if member.domain),
+        "domain_shared",
+        "its trust domain {value} is also that of {others}",
+        "give each cluster a trust domain of its own; clusters of one domain are joined by multicluster instead",
+    )
+    yield from _shared(
+        ((member.name, member.state.uuid) for member in members if member.state),
+        "cluster_twice",
+        "its API is the same cluster as {others} (the UID of its namespace kube-system is equal)",
+        "correct kubeconfig, context or host of one of them; credentials of the job's environment apply to every host",
+    )
+    yield from _shared(
+        ((member.name, member.resource_name) for member in members),
+        "name_clash",
+        "its name becomes the resource name {value}, as does that of {others}",
+        "rename one of the hosts",
+    )
+    yield from _overlaps(members)
+
+
+def _shared(pairs: Iterable[tuple[str, str]], code: str, message: str, remedy: str) -> Iterator[Finding]:
+    users: dict[str, list[str]] = defaultdict(list)
+    for name, value in pairs:
+        users[value].append(name)
+    for value, same in users.items():
+        for name in same if len(same) > 1 else ():
+            others = ", ".join(other for other in same if other != name)
+            yield Finding("error", code, message.format(value=value, others=others), remedy, cluster=name)
+
+
+def _overlaps(members: Sequence[Member]) -> Iterator[Finding]:
+    networks = [
+        (member.name, what, ipaddress.ip_network(cidr, strict=False))
+        for member in members
+        if member.state is not None
+        for what, cidrs in (("pod", member.state.pod_cidrs), ("service", member.state.service_cidrs))
+        for cidr in cidrs
+    ]
+    for one, other in itertools.permutations(networks, 2):
+        if one[0] != other[0] and one[2].version == other[2].version and one[2].overlaps(other[2]):  # type: ignore[arg-type]
+            yield Finding(
+                "error",
+                "subnets_overlap",
+                f"its {one[1]} subnet {one[2]} overlaps the {other[1]} subnet {other[2]} of {other[0]}",
+                "pod and service subnets must be unique in an alliance; where no multicluster is planned,"
+                " alliance_ignored_findings: [subnets_overlap] accepts it",
+                cluster=one[0],
+                neighbour=other[0],
+            )
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(str(part) for part in version)

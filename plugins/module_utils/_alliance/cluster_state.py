@@ -1,0 +1,54 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of one cluster of the alliance: a small summary that passes through Ansible variables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Mapping
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """The state of a cluster as its own API tells it.
+
+    C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one); addresses are
+    C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has C(publicServices) as on the
+    wire and is only filled when asked for.
+    """
+
+    name: str
+    uuid: str
+    kubernetes_version: str = ""
+    trust_domain: str = ""
+    cluster_domain: str = ""
+    root_namespace: str = ""
+    namespace: str = ""
+    revision: str = ""
+    istio: tuple[dict[str, Any], ...] = ()
+    roots: str = ""
+    root_fingerprints: tuple[str, ...] = ()
+    authn_key_pub: str | None = None
+    pod_cidrs: tuple[str, ...] = ()
+    service_cidrs: tuple[str, ...] = ()
+    gateways: tuple[dict[str, Any], ...] | None = None
+    gateway_exists: bool = False
+    exporter_ready: bool = False
+    metadata_endpoint: str | None = None
+    metadata_ca: str | None = None
+    public_services: int = 0
+    published: tuple[dict[str, Any], ...] | None = None
+    outdated_workloads: tuple[str, ...] = ()
+    findings: tuple[dict[str, str], ...] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, for module results."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClusterState:
+        """The state from a module result; unknown keys are ignored, so that newer results can be read."""
+        known = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})

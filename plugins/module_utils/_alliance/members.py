@@ -1,0 +1,115 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The members of an alliance: what the inventory says of each cluster, joined with what the cluster says of itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+
+# The inventory's variables, by the field of Member that they fill.
+VARIABLES = {
+    "provider": "alliance_provider",
+    "declared_domain": "alliance_trust_domain",
+    "endpoint": "alliance_metadata_endpoint",
+    "ca": "alliance_metadata_ca",
+    "insecure": "alliance_metadata_insecure",
+    "root_fingerprints": "alliance_root_fingerprints",
+    "peers": "alliance_peers",
+    "locality": "alliance_locality",
+    "ignored_findings": "alliance_ignored_findings",
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One host of the inventory. C(state) is None for a cluster that could not be read in this run."""
+
+    name: str
+    provider: str = "istio"
+    declared_domain: str | None = None
+    endpoint: str | None = None
+    ca: str | None = None
+    insecure: bool = False
+    root_fingerprints: tuple[str, ...] = ()
+    peers: tuple[str, ...] | None = None
+    locality: str | None = None
+    ignored_findings: tuple[str, ...] = field(default_factory=tuple)
+    state: ClusterState | None = None
+
+    @property
+    def domain(self) -> str:
+        """The trust domain: the declared one, else what the cluster says; empty when neither is known."""
+        return self.declared_domain or (self.state.trust_domain if self.state else "")
+
+    @property
+    def resource_name(self) -> str:
+        """The name of the IstioFederation resource that stands for this member in its neighbours."""
+        return resource_name(self.name)
+
+    def neighbours(self, members: Iterable[Member]) -> list[Member]:
+        """The members that this one exchanges services with: its peers, or everybody else. Never itself."""
+        return [
+            member
+            for member in members
+            if member.name != self.name and (self.peers is None or member.name in self.peers) and member.lists(self.name)
+        ]
+
+    def lists(self, name: str) -> bool:
+        """Whether this member has a cluster among its peers: an edge exists when both sides want it."""
+        return self.peers is None or name in self.peers
+
+    def as_neighbour(self) -> dict[str, Any]:
+        """What another cluster's modules need to know of this one (their option C(neighbours))."""
+        state = self.state
+        return {
+            "name": self.name,
+            "trust_domain": self.domain or None,
+            "metadata_endpoint": self.endpoint or (state.metadata_endpoint if state else None),
+            "metadata_ca": self.ca or (state.metadata_ca if state else None),
+            "metadata_insecure": self.insecure,
+            "root_fingerprints": list(self.root_fingerprints),
+            "locality": self.locality,
+            "state": state.to_dict() if state else None,
+        }
+
+
+def resource_name(name: str) -> str:
+    """An inventory name as a Kubernetes name (RFC 1123: lower case, no underscores)."""
+    return re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.") or "member"
+
+
+def members_from(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Member]:
+    """The members by the variables of their hosts; C(alliance_cluster) holds the state that cluster_info returned."""
+    return [_member(name, hostvars[name]) for name in sorted(set(hosts))]
+
+
+def _member(name: str, variables: Mapping[str, Any]) -> Member:
+    values: dict[str, Any] = {}
+    for attribute, variable in VARIABLES.items():
+        value = variables.get(variable)
+        if value is not None and value != "":
+            values[attribute] = _plain(value)
+    state = variables.get("alliance_cluster")
+    return Member(name=str(name), state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None, **values)
+
+
+def _plain(value: Any, *, keep_lists: bool = False) -> Any:
+    """Ansible's tagged values as plain ones (lists as tuples, as Member is hashable)."""
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, keep_lists=keep_lists) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [_plain(item, keep_lists=keep_lists) for item in value]
+        return items if keep_lists else tuple(items)
+    return value
