@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the Python environments that everything else here runs in.
 
-    python3 tests/gates/venv.py [dev] [oldest] [bench]
+    python3 tests/gates/venv.py [--pin] [dev] [oldest] [bench]
 
 dev     .venv               the newest ansible-core, the tools, the test runner
 oldest  .venv/core-oldest   the oldest ansible-core, the test runner
 bench   .venv/bench         the collection that the benchmark compares with
 
-Each is made anew only when its requirement files, its constraints or the interpreter have changed. Uses the
-standard library alone, because it runs before anything is installed.
+Each is made anew only when its requirement files, its constraints or the interpreter have changed. --pin installs the
+newest versions that the requirement files allow and writes them down as constraints. Uses the standard library alone,
+because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Environment:
     constraints: Path
     pythons: tuple[tuple[int, int], ...]
 
+    @property
+    def python(self) -> str:
+        """The interpreter inside."""
+        return str(self.path / "bin" / "python")
+
 
 ENVIRONMENTS = {
     "dev": Environment(
@@ -48,19 +54,19 @@ ENVIRONMENTS = {
             REQUIREMENTS / "unit.txt",
             REQUIREMENTS / "dev.txt",
         ),
-        REQUIREMENTS / "constraints.txt",
+        REQUIREMENTS / "constraints-dev.txt",
         ((3, 11), (3, 12), (3, 13)),
     ),
     "oldest": Environment(
         ROOT / ".venv" / "core-oldest",
         (COLLECTION_REQUIREMENTS, REQUIREMENTS / "core-oldest.txt", REQUIREMENTS / "unit.txt"),
-        REQUIREMENTS / "constraints.txt",
+        REQUIREMENTS / "constraints-oldest.txt",
         ((3, 11), (3, 10), (3, 12)),
     ),
     "bench": Environment(
         ROOT / ".venv" / "bench",
         (REQUIREMENTS / "bench.txt",),
-        REQUIREMENTS / "constraints.txt",
+        REQUIREMENTS / "constraints-bench.txt",
         ((3, 11), (3, 12), (3, 13)),
     ),
 }
@@ -134,35 +140,52 @@ def link_collection(environment: Environment) -> None:
         (packages / "meshalliance_istio.pth").write_text(f"{collections}\n", encoding="utf-8")
 
 
-def make(name: str) -> None:
+def install(environment: Environment, python: str, *, constrained: bool) -> None:
+    """Make the virtual environment, or install what it lacks."""
+    ensure_venv_module(python)
+    subprocess.run([python, "-m", "venv", str(environment.path)], check=True, stdin=subprocess.DEVNULL)
+    command = [environment.python, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    if constrained and environment.constraints.exists():
+        command += ["--constraint", str(environment.constraints)]
+    for file in environment.requirements:
+        command += ["--requirement", str(file)]
+    if not constrained:
+        command += ["--upgrade", "--upgrade-strategy", "eager"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def pin(environment: Environment) -> None:
+    """Write the versions that are installed as constraints. ansible-core has its own requirement files."""
+    command = [environment.python, "-m", "pip", "freeze", "--disable-pip-version-check"]
+    frozen = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = sorted((line for line in frozen if not line.startswith(("ansible-core=", "ansible="))), key=str.lower)
+    head = "# What pip chooses by itself. Written by: python3 tests/gates/venv.py --pin"
+    environment.constraints.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+
+
+def make(name: str, *, repin: bool) -> None:
     """Make one environment, or bring it up to date, or find that there is nothing to do."""
     environment = ENVIRONMENTS[name]
     python = find_python(environment.pythons)
-    wanted = fingerprint(environment, python)
     stamp = environment.path / "requirements.sha256"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+    wanted = fingerprint(environment, python)
+    if repin or not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"{environment.path.relative_to(ROOT)}: installing with {python}", flush=True)
-        ensure_venv_module(python)
         stamp.unlink(missing_ok=True)
-        subprocess.run([python, "-m", "venv", str(environment.path)], check=True, stdin=subprocess.DEVNULL)
-        command = [str(environment.path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-        command.append("--disable-pip-version-check")
-        if environment.constraints.exists():
-            command += ["--constraint", str(environment.constraints)]
-        for file in environment.requirements:
-            command += ["--requirement", str(file)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        if name != "bench":
-            link_collection(environment)
+        install(environment, python, constrained=not repin)
+        if repin:
+            pin(environment)
+            wanted = fingerprint(environment, python)
         stamp.write_text(wanted, encoding="utf-8")
-    # The checkout may have been moved since.
+    # Every time, because the checkout may have been moved since.
     if name != "bench":
         link_collection(environment)
 
 
 def main(arguments: list[str]) -> int:
     """Make the named environments, one process at a time."""
-    names = arguments or ["dev"]
+    repin = "--pin" in arguments
+    names = [argument for argument in arguments if argument != "--pin"] or ["dev"]
     unknown = sorted(set(names) - set(ENVIRONMENTS))
     if unknown:
         print(f"Unknown environment: {', '.join(unknown)}. Known: {', '.join(ENVIRONMENTS)}", file=sys.stderr)
@@ -171,7 +194,7 @@ def main(arguments: list[str]) -> int:
     with (ROOT / ".venv" / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name in names:
-            make(name)
+            make(name, repin=repin)
     return 0
 
 

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gates: what they run. tests/gates/run.py runs them.
+
+A gate is one program. It passes when the program's exit code is 0; a pytest suite counts with each of its tests, every
+other gate as one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.gates.staging import OUTPUT, ROOT
+
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = str(BIN / "python")
+OLDEST = str(VENV / "core-oldest" / "bin" / "python")
+
+COLLECTION = "ansible_collections.meshalliance.istio"
+TYPED = (
+    f"{COLLECTION}.plugins.module_utils._alliance",
+    f"{COLLECTION}.plugins.module_utils._kube",
+    f"{COLLECTION}.plugins.module_utils._neighbour",
+    f"{COLLECTION}.exporter",
+)
+
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate.
+
+    suite: the program is pytest, and its tests are counted.
+    timeout: seconds after which it is ended and has failed.
+    needs: a gate that has to have passed in the same run, if it was asked for; this one is failed otherwise.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    about: str
+    suite: bool = False
+    timeout: int = 10 * MINUTE
+    needs: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def junit(self) -> Path:
+        """Where pytest writes its counts."""
+        return OUTPUT / f"{self.name}.xml"
+
+    @property
+    def log(self) -> Path:
+        """Where everything that the program prints goes."""
+        return OUTPUT / f"{self.name}.log"
+
+    def arguments(self) -> list[str]:
+        """The complete command line."""
+        return [*self.command, f"--junitxml={self.junit}"] if self.suite else list(self.command)
+
+
+def pytest(python: str, folder: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of a suite."""
+    cache = OUTPUT / "pytest" / Path(python).parents[1].name
+    return (python, "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}", *arguments, folder)
+
+
+def environment(gate: Gate) -> dict[str, str]:
+    """What a gate's program finds in its environment: our tools first, our collection alone, no user's settings."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "K8S_AUTH_", "PYTEST_"))}
+    kept.pop("KUBECONFIG", None)
+    kept.pop("PYTHONPATH", None)
+    interpreter = Path(gate.command[0]).parent if Path(gate.command[0]).is_absolute() else BIN
+    return {
+        **kept,
+        "PATH": os.pathsep.join([str(interpreter), str(BIN), kept.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(interpreter.parent),
+        "ANSIBLE_COLLECTIONS_PATH": str(VENV / "collections"),
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        **gate.environment,
+    }
+
+
+GATES = (
+    Gate("ruff", (str(BIN / "ruff"), "check", "."), "mistakes in Python files"),
+    Gate("ruff-format", (str(BIN / "ruff"), "format", "--check", "."), "layout of Python files"),
+    Gate(
+        "mypy",
+        (PYTHON, "-m", "mypy", *(word for name in TYPED for word in ("-p", name))),
+        "types in _alliance, _kube, _neighbour and the exporter, strict",
+    ),
+    Gate("changelog", (str(BIN / "antsibull-changelog"), "lint"), "changelog fragments"),
+    Gate("ansible-lint", (PYTHON, "-m", "tests.gates.ansible_lint"), "Ansible files, profile production"),
+    Gate("sanity", (PYTHON, "-m", "tests.gates.sanity"), "ansible-test sanity", timeout=20 * MINUTE),
+    Gate("importer", (PYTHON, "-m", "tests.gates.importer"), "the check that Galaxy makes at an upload"),
+    Gate("collection", pytest(PYTHON, "tests/gates"), "the collection's parts fit together", suite=True),
+    Gate("unit", pytest(PYTHON, "tests/unit"), "unit tests, newest ansible-core", suite=True),
+    Gate("unit-oldest", pytest(OLDEST, "tests/unit"), "unit tests, oldest ansible-core", suite=True),
+    Gate(
+        "integration",
+        pytest(PYTHON, "tests/integration"),
+        "modules and exporter against real API servers",
+        suite=True,
+        timeout=40 * MINUTE,
+    ),
+    Gate(
+        "lab",
+        (PYTHON, "-m", "tests.lab", "up", "cluster-a", "cluster-b"),
+        "two complete clusters start",
+        timeout=45 * MINUTE,
+    ),
+    Gate(
+        "e2e",
+        pytest(PYTHON, "tests/e2e"),
+        "federating the two clusters",
+        suite=True,
+        timeout=45 * MINUTE,
+        needs="lab",
+    ),
+)
+
+# What `make lint` stands for.
+GROUPS = {
+    "lint": ("ruff", "ruff-format", "mypy", "changelog", "ansible-lint"),
+    "unit": ("unit", "unit-oldest"),
+    "e2e": ("lab", "e2e"),
+}

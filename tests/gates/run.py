@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the gates one after another, goes on after a failure, and ends with one line that counts the tests.
+
+    python -m tests.gates.run [--list] [gate or group ...]
+
+Logs and reports are in tests/output/gates. The exit code is 0 only when something ran and nothing failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.gates.gates import GATES, GROUPS, Gate, environment
+from tests.gates.staging import OUTPUT, ROOT
+
+TAIL_LINES = 40
+GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one gate came to: counts of tests, seconds, and why it failed where no test says so."""
+
+    gate: Gate
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    reason: str = ""
+
+
+def counts(junit: Path) -> tuple[int, int, int] | None:
+    """Passed, failed and skipped tests of a pytest report; None when there is no readable one.
+
+    Each testcase is counted once, however many elements (a failure in the test and an error in its teardown) it has.
+    """
+    try:
+        root = ElementTree.parse(junit).getroot()
+    except (OSError, ElementTree.ParseError):
+        return None
+    passed = failed = skipped = 0
+    for case in root.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a gate and everything that it started: politely first, so that it can clean up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def execute(gate: Gate) -> tuple[int, str]:
+    """Run the gate's program; the exit code, and a reason where the code alone doesn't tell."""
+    gate.junit.unlink(missing_ok=True)
+    with gate.log.open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                gate.arguments(),
+                cwd=ROOT,
+                env=environment(gate),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return 127, f"can't be started: {error}"
+        try:
+            return process.wait(timeout=gate.timeout), ""
+        except subprocess.TimeoutExpired:
+            end(process)
+            return 124, f"took longer than {gate.timeout // 60} minutes"
+        except BaseException:
+            end(process)
+            raise
+
+
+def run(gate: Gate) -> Outcome:
+    """Run one gate and count."""
+    started = time.monotonic()
+    code, reason = execute(gate)
+    seconds = time.monotonic() - started
+    if not gate.suite:
+        failed = int(code != 0)
+        return Outcome(gate, 1 - failed, failed, 0, seconds, reason or (f"exit code {code}" if failed else ""))
+    counted = counts(gate.junit)
+    if counted is None:
+        return Outcome(gate, 0, 1, 0, seconds, reason or f"pytest wrote no report, exit code {code}")
+    passed, failed, skipped = counted
+    if code != 0 and failed == 0:
+        # No tests found, a time-out, a crash after the last test: the suite itself is what failed.
+        failed = 1
+        reason = reason or f"pytest's exit code {code}"
+    elif passed + failed == 0:
+        failed = 1
+        reason = "no test ran"
+    return Outcome(gate, passed, failed, skipped, seconds, reason)
+
+
+def tail(path: Path) -> str:
+    """The last lines of a log, indented."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
+    return "\n".join(f"    | {line}" for line in lines)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def counted(outcome: Outcome) -> str:
+    """The counts as a sentence."""
+    text = f"{outcome.passed} passed, {outcome.failed} failed"
+    return f"{text}, {outcome.skipped} skipped" if outcome.skipped else text
+
+
+def run_all(gates: Iterable[Gate]) -> list[Outcome]:
+    """Run the gates in order, printing what happens as it happens."""
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    for gate in gates:
+        print(f"[{clock(time.monotonic() - started):>5}] {gate.name}: {gate.about}", flush=True)
+        broken = {outcome.gate.name for outcome in outcomes if outcome.failed}
+        if gate.needs in broken:
+            outcome = Outcome(gate, 0, 1, 0, 0.0, f"not run, because {gate.needs} failed")
+        else:
+            outcome = run(gate)
+            if outcome.failed:
+                print(tail(gate.log), flush=True)
+        outcomes.append(outcome)
+        why = f" ({outcome.reason})" if outcome.reason else ""
+        word = "FAILED" if outcome.failed else "ok"
+        print(f"        {word}: {counted(outcome)} in {clock(outcome.seconds)}{why}", flush=True)
+    return outcomes
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """The summary: one line for each gate."""
+    lines = [f"{'gate':<14}{'passed':>8}{'failed':>8}{'skipped':>9}{'time':>8}  log"]
+    for outcome in outcomes:
+        log = outcome.gate.log.relative_to(ROOT)
+        lines.append(
+            f"{outcome.gate.name:<14}{outcome.passed:>8}{outcome.failed:>8}{outcome.skipped:>9}"
+            f"{clock(outcome.seconds):>8}  {log}"
+        )
+    return "\n".join(lines)
+
+
+def select(names: list[str]) -> list[Gate]:
+    """The gates asked for, in the fixed order; all without a name. A group's name stands for its gates."""
+    known = {gate.name for gate in GATES}
+    wanted: set[str] = set()
+    for name in names:
+        members = GROUPS.get(name, (name,))
+        unknown = sorted(set(members) - known)
+        if unknown:
+            raise SystemExit(f"Unknown gate: {', '.join(unknown)}. Known: {', '.join(sorted(known | set(GROUPS)))}")
+        wanted.update(members)
+    return [gate for gate in GATES if not names or gate.name in wanted]
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.gates.run", description="Run the gates.")
+    parser.add_argument("--list", action="store_true", help="show the gates and run nothing")
+    parser.add_argument("gates", nargs="*", metavar="gate", help="names of gates or groups; all when left out")
+    options = parser.parse_args(arguments)
+    gates = select(options.gates)
+    if options.list:
+        for gate in gates:
+            print(f"{gate.name:<14}{gate.about}")
+        return 0
+    # Being asked to stop is an interrupt like any other: the running gate is ended, its children too.
+    signal.signal(signal.SIGTERM, lambda *dummy: os.kill(os.getpid(), signal.SIGINT))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    outcomes = run_all(gates)
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    print(f"\n{table(outcomes)}\n")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
