@@ -2,12 +2,53 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
+GATES := $(VENV)/python -m tests.gates.run
 
 .DEFAULT_GOAL := help
-.PHONY: help venv
+.PHONY: help venv venv-oldest venv-bench demo test lab lab-down lab-status bench lint sanity unit integration e2e
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Make the Python environment .venv, or bring it up to date
 	@$(PYTHON) tests/gates/venv.py dev
+
+venv-oldest: venv
+	@$(PYTHON) tests/gates/venv.py oldest
+
+venv-bench: venv
+	@$(PYTHON) tests/gates/venv.py bench
+
+demo: venv ## Bring up two clusters on this machine, federate them, call both ways
+	$(VENV)/python -m tests.lab up cluster-a cluster-b
+	$(VENV)/python -m tests.demo
+
+test: venv-oldest ## Run all gates, one after another
+	@$(GATES)
+
+lab: venv ## Bring up the two clusters of the demo
+	$(VENV)/python -m tests.lab up cluster-a cluster-b
+
+lab-down: venv ## Take the lab of this checkout down completely
+	$(VENV)/python -m tests.lab down
+
+lab-status: venv ## Show what of the lab is running
+	$(VENV)/python -m tests.lab status
+
+bench: venv-bench ## Measure against kubernetes.core, kubectl and a bare client
+	$(VENV)/python -m tests.benchmark
+
+lint: venv ## ruff, mypy, changelog fragments, ansible-lint
+	@$(GATES) lint
+
+sanity: venv ## ansible-test sanity, without containers
+	@$(GATES) sanity
+
+unit: venv-oldest ## Unit tests under the newest and the oldest ansible-core
+	@$(GATES) unit
+
+integration: venv ## Modules and exporter against real API servers
+	@$(GATES) integration
+
+e2e: venv ## The two clusters of the lab, federated
+	@$(GATES) e2e

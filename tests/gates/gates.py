@@ -25,6 +25,7 @@ COLLECTION = "ansible_collections.meshalliance.istio"
 TYPED = (
     f"{COLLECTION}.plugins.module_utils._alliance",
     f"{COLLECTION}.plugins.module_utils._kube",
+    f"{COLLECTION}.plugins.module_utils._federation",
     f"{COLLECTION}.plugins.module_utils._neighbour",
     f"{COLLECTION}.exporter",
 )
@@ -94,7 +95,7 @@ GATES = (
     Gate(
         "mypy",
         (PYTHON, "-m", "mypy", *(word for name in TYPED for word in ("-p", name))),
-        "types in _alliance, _kube, _neighbour and the exporter, strict",
+        "types in the shared code and the exporter, strict",
     ),
     Gate("changelog", (str(BIN / "antsibull-changelog"), "lint"), "changelog fragments"),
     Gate("ansible-lint", (PYTHON, "-m", "tests.gates.ansible_lint"), "Ansible files, profile production"),

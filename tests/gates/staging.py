@@ -11,15 +11,19 @@ take (so without .venv, .lab and caches), as a git checkout of its own.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "tests" / "output" / "gates"
 COLLECTIONS = OUTPUT / "collections"
 COPY = COLLECTIONS / "ansible_collections" / "meshalliance" / "istio"
+
+_locks: list[TextIO] = []
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -37,7 +41,12 @@ def source_files() -> list[str]:
 
 
 def stage() -> Path:
-    """Make the copy anew and return its path."""
+    """Make the copy anew and return its path. It belongs to this process until the process ends."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    if not _locks:
+        lock = (OUTPUT / "collections.lock").open("w", encoding="utf-8")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _locks.append(lock)
     if COLLECTIONS.exists():
         shutil.rmtree(COLLECTIONS)
     for name in source_files():
