@@ -182,7 +182,7 @@ def parse_federation(data: bytes | str, *, trust_domain: str) -> tuple[Federatio
     return _federation(value, trust_domain=trust_domain)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Why one entry is left out."""
 
 
@@ -210,7 +210,7 @@ def _gateways(value: object, findings: list[Finding]) -> tuple[GatewayAddress, .
     for entry in value:
         try:
             gateways.add(_gateway(entry))
-        except _Refused as why:
+        except _RefusedError as why:
             findings.append(
                 Finding(
                     "error",
@@ -227,17 +227,17 @@ def parse_gateway(entry: object) -> GatewayAddress:
     """One {address, port}. Raises ValueError that says what is wrong."""
     try:
         return _gateway(entry)
-    except _Refused as why:
+    except _RefusedError as why:
         raise ValueError(str(why)) from None
 
 
 def _gateway(entry: object) -> GatewayAddress:
     if not isinstance(entry, Mapping):
-        raise _Refused("an entry is not an object")
+        raise _RefusedError("an entry is not an object")
     address, port = entry.get("address"), entry.get("port")
     problem = address_problem(address)
     if problem:
-        raise _Refused(f"{_quoted(address)}: {problem}")
+        raise _RefusedError(f"{_quoted(address)}: {problem}")
     return GatewayAddress(str(address), _port_number(port))
 
 
@@ -249,7 +249,7 @@ def _services(
         hostname = entry.get("hostname") if isinstance(entry, Mapping) else None
         try:
             service = _service(entry, trust_domain, findings)
-        except _Refused as why:
+        except _RefusedError as why:
             findings.append(
                 Finding(
                     "error",
@@ -276,19 +276,19 @@ def _services(
 
 def _service(entry: object, trust_domain: str | None, findings: list[Finding]) -> PublicService:
     if not isinstance(entry, Mapping):
-        raise _Refused("an entry is not an object")
+        raise _RefusedError("an entry is not an object")
     hostname = entry.get("hostname")
     problem = hostname_problem(hostname, trust_domain)
     if problem:
-        raise _Refused(f"{_quoted(hostname)}: {problem}")
+        raise _RefusedError(f"{_quoted(hostname)}: {problem}")
     entries = entry.get("ports")
     if not isinstance(entries, (list, tuple)) or not entries:
-        raise _Refused("it has no ports")
+        raise _RefusedError("it has no ports")
     if len(entries) > MAX_PORTS:
-        raise _Refused(f"it has {len(entries)} ports, more than the {MAX_PORTS} allowed")
+        raise _RefusedError(f"it has {len(entries)} ports, more than the {MAX_PORTS} allowed")
     ports = [_port(port, str(hostname), findings) for port in entries]
     if len({port.name for port in ports}) != len(ports) or len({port.port for port in ports}) != len(ports):
-        raise _Refused("two of its ports have the same name or number")
+        raise _RefusedError("two of its ports have the same name or number")
     return PublicService(str(hostname), tuple(sorted(ports, key=_port_order)))
 
 
@@ -306,10 +306,10 @@ def hostname_problem(hostname: object, trust_domain: str | None) -> str | None:
 
 def _port(entry: object, hostname: str, findings: list[Finding]) -> ServicePort:
     if not isinstance(entry, Mapping):
-        raise _Refused("a port is not an object")
+        raise _RefusedError("a port is not an object")
     name, protocol = entry.get("name"), entry.get("protocol")
     if not is_dns_label(name):
-        raise _Refused(f"the port name {_quoted(name)} is not a DNS label")
+        raise _RefusedError(f"the port name {_quoted(name)} is not a DNS label")
     number = _port_number(entry.get("port"))
     if protocol is None or protocol == "":
         return ServicePort(str(name), number, wire_protocol(str(name)))
@@ -330,7 +330,7 @@ def _port(entry: object, hostname: str, findings: list[Finding]) -> ServicePort:
 
 def _port_number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
-        raise _Refused(f"the port {_quoted(value)} is not a number from 1 to 65535")
+        raise _RefusedError(f"the port {_quoted(value)} is not a number from 1 to 65535")
     return value
 
 

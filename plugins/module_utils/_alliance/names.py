@@ -15,12 +15,12 @@ PUBLIC_SERVICE_LABEL = "federation.istio.deckhouse.io/public-service"
 DEFAULT_NAMESPACE = "istio-alliance"
 DEFAULT_ROOT_NAMESPACE = "istio-system"
 
-AUTHN_KEYPAIR_SECRET = "alliance-authn-keypair"
+AUTHN_KEYPAIR_SECRET = "alliance-authn-keypair"  # noqa: S105
 AUTHN_PUBLIC_KEY = "pub.pem"
 AUTHN_PRIVATE_KEY = "priv.pem"
 
 # Map of clusterUUID to {clusterUUID, authnKeyPub, rootCA}: whose tokens our exporter accepts.
-REMOTE_METADATA_SECRET = "alliance-remote-public-metadata"
+REMOTE_METADATA_SECRET = "alliance-remote-public-metadata"  # noqa: S105
 REMOTE_METADATA_KEY = "remote-public-metadata.json"
 
 ADVERTISE_CONFIGMAP = "metadata-exporter-ingressgateway-advertise"
@@ -35,8 +35,8 @@ METADATA_GATEWAY = "alliance-metadata"
 PUBLISHED_GATEWAY = "alliance-published"
 EXPORTER = "metadata-exporter"
 # Keys tls.crt, tls.key and ca.crt, as cert-manager writes them; the CA's key is in a Secret that nothing mounts.
-METADATA_TLS_SECRET = "alliance-metadata-tls"
-METADATA_CA_SECRET = "alliance-metadata-ca"
+METADATA_TLS_SECRET = "alliance-metadata-tls"  # noqa: S105
+METADATA_CA_SECRET = "alliance-metadata-ca"  # noqa: S105
 
 SHARED_MESH_CONFIGMAP = "istio-federation"
 SHARED_MESH_KEY = "mesh"

@@ -21,31 +21,31 @@ _MAX_DIGITS = 32
 _STRUCTURE = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """Raised from inside the parser's hooks."""
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise _Refused(f"{text} is not a JSON number")
+    raise _RefusedError(f"{text} is not a JSON number")
 
 
 def _parse_int(text: str) -> int:
     if len(text) > _MAX_DIGITS:
-        raise _Refused("a number has too many digits")
+        raise _RefusedError("a number has too many digits")
     return int(text)
 
 
 def _parse_float(text: str) -> float:
     value = float(text) if len(text) <= _MAX_DIGITS else float("inf")
     if value in (float("inf"), float("-inf")):
-        raise _Refused("a number is out of range")
+        raise _RefusedError("a number is out of range")
     return value
 
 
 def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Refused("an object names a field twice")
+        raise _RefusedError("an object names a field twice")
     return result
 
 
@@ -54,12 +54,12 @@ def _depth(text: str) -> int:
     depth = deepest = 0
     in_string = False
     for match in _STRUCTURE.finditer(text):
-        token = match.group()
-        if token == '"':
+        mark = match.group()
+        if mark == '"':
             in_string = not in_string
-        elif in_string or len(token) == 2:
+        elif in_string or len(mark) == 2:
             continue
-        elif token in "[{":
+        elif mark in "[{":
             depth += 1
             deepest = max(deepest, depth)
         else:
@@ -104,7 +104,7 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str = "the document")
         if "\\u" in text:
             # A lone half of a surrogate pair is valid JSON and no text: it could not be written again.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except _Refused as error:
+    except _RefusedError as error:
         raise refuse(str(error)) from None
     except json.JSONDecodeError as error:
         raise refuse(f"it is not JSON ({error.msg} at character {error.pos})") from None
