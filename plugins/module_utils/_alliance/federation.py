@@ -1,0 +1,190 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IstioFederation resources: one for each neighbour, with a status that tells what is known of it and since when."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import (
+    PRIVATE_READY,
+    PUBLIC_READY,
+    set_condition,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    PublicMetadata,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation_crds import (
+    federation_crd,
+    multicluster_crd,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    FEDERATION_GROUP,
+    FEDERATION_KIND,
+    FEDERATION_VERSION,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+)
+
+__all__ = [
+    "Failure",
+    "cached_private",
+    "cached_public",
+    "federation_crd",
+    "federation_resource",
+    "federation_status",
+    "heartbeat_due",
+    "last_known_good",
+    "multicluster_crd",
+    "rfc3339",
+    "same_except_timestamps",
+    "set_condition",
+]
+
+_PUBLIC_TIME = "publicLastFetchTimestamp"
+_PRIVATE_TIME = "privateLastFetchTimestamp"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why nothing was learnt. reason: one of the condition reasons, for example FetchFailed or AwaitingPublic."""
+
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, error: AllianceError) -> Failure:
+        """From an error; its .reason counts when it has one."""
+        reason = getattr(error, "reason", "") or "FetchFailed"
+        return cls(str(reason), error.message)
+
+
+def federation_resource(
+    name: str, *, trust_domain: str, endpoint: str, ca: str | None = None, insecure: bool = False
+) -> dict[str, Any]:
+    """The IstioFederation of a neighbour, without status. endpoint: its metadata base URL, ca: PEM."""
+    spec: dict[str, Any] = {"trustDomain": trust_domain, "metadataEndpoint": endpoint}
+    metadata: dict[str, Any] = {}
+    if ca:
+        metadata["clusterCA"] = ca
+    if insecure:
+        metadata["enableInsecureConnection"] = True
+    if metadata:
+        spec["metadata"] = metadata
+    return {
+        "apiVersion": f"{FEDERATION_GROUP}/{FEDERATION_VERSION}",
+        "kind": FEDERATION_KIND,
+        "metadata": {"name": name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
+        "spec": spec,
+    }
+
+
+def federation_status(
+    previous: Mapping[str, Any] | None,
+    *,
+    now_iso: str,
+    public: PublicMetadata | Failure | None = None,
+    private: FederationMetadata | Failure | None = None,
+) -> dict[str, Any]:
+    """The new status after fetching. None: that document was not asked for, everything about it stays.
+
+    A document that was fetched replaces its cache and timestamp; after a Failure both stay as they were. A document
+    without gateways is a failure too: it never evicts what is known.
+    """
+    status: dict[str, Any] = copy.deepcopy(dict(previous or {}))
+    cache = dict(status.get("metadataCache") or {})
+    conditions = list(status.get("conditions") or [])
+    if isinstance(private, FederationMetadata) and not private.ingress_gateways:
+        private = Failure("InvalidPrivateMetadata", "the neighbour names no ingress gateway; what was known stays")
+    if isinstance(public, PublicMetadata):
+        cache["public"] = public.to_dict()
+        cache[_PUBLIC_TIME] = now_iso
+    if isinstance(private, FederationMetadata):
+        cache["private"] = private.to_dict()
+        cache[_PRIVATE_TIME] = now_iso
+        status["publicServices"] = len(private.public_services)
+    for type_, outcome in ((PUBLIC_READY, public), (PRIVATE_READY, private)):
+        if isinstance(outcome, Failure):
+            conditions = set_condition(conditions, type_, "False", outcome.reason, outcome.message, now_iso)
+        elif outcome is not None:
+            conditions = set_condition(conditions, type_, "True", "Succeeded", "", now_iso)
+    status["metadataCache"] = cache
+    status["conditions"] = conditions
+    return status
+
+
+def cached_public(status: Mapping[str, Any] | None) -> PublicMetadata | None:
+    """The neighbour's identity as last seen, or None when there is none that can be used."""
+    try:
+        return PublicMetadata.from_dict(_cache(status).get("public"))
+    except AllianceError:
+        return None
+
+
+def cached_private(status: Mapping[str, Any] | None) -> FederationMetadata | None:
+    """What the neighbour offered last, or None when there is nothing that can be used."""
+    try:
+        return FederationMetadata.from_dict(_cache(status).get("private"))
+    except AllianceError:
+        return None
+
+
+def last_known_good(
+    status: Mapping[str, Any] | None, fetched: FederationMetadata | Failure | None
+) -> FederationMetadata | None:
+    """What to import from: the fetched document if it names gateways, else what the status remembers."""
+    if isinstance(fetched, FederationMetadata) and fetched.ingress_gateways:
+        return fetched
+    return cached_private(status)
+
+
+def heartbeat_due(status: Mapping[str, Any] | None, now_iso: str, refresh_seconds: float) -> bool:
+    """True when a timestamp of the cache is missing or older than refresh_seconds: time to renew it."""
+    cache, now = _cache(status), _time(now_iso)
+    for name in (_PUBLIC_TIME, _PRIVATE_TIME):
+        seen = _time(cache.get(name))
+        if seen is None or now is None or abs((now - seen).total_seconds()) >= refresh_seconds:
+            return True
+    return False
+
+
+def same_except_timestamps(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool:
+    """True when two statuses differ in nothing but the times of fetching."""
+    return _without_times(a) == _without_times(b)
+
+
+def rfc3339(unix: float) -> str:
+    """Unix seconds as Kubernetes writes a time: UTC, whole seconds."""
+    return datetime.fromtimestamp(int(unix), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _cache(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    cache = (status or {}).get("metadataCache")
+    return cache if isinstance(cache, Mapping) else {}
+
+
+def _without_times(status: Mapping[str, Any] | None) -> dict[str, Any]:
+    stripped = dict(status or {})
+    stripped["metadataCache"] = {
+        name: value for name, value in _cache(status).items() if name not in (_PUBLIC_TIME, _PRIVATE_TIME)
+    }
+    stripped["conditions"] = list(stripped.get("conditions") or [])
+    return stripped
+
+
+def _time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
