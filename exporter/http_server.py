@@ -84,6 +84,7 @@ class HttpServer:
             connection_limit=MOST_CONNECTIONS,
             cleanup_interval=5,
             channel_timeout=IDLE_SECONDS,
+            recv_bytes=2 * MOST_HEADER_BYTES,
             max_request_header_size=MOST_HEADER_BYTES,
             # No request of ours has a body: one byte is refused (413).
             max_request_body_size=1,

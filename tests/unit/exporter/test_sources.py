@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the objects of an API server to the inputs of the documents."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.exporter.documents import Inputs
+from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
+from ansible_collections.meshalliance.istio.exporter.options import parse
+from ansible_collections.meshalliance.istio.exporter.publisher import Publisher
+from ansible_collections.meshalliance.istio.exporter.sources import Sources
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
+
+LABEL = "federation.istio.deckhouse.io/public-service"
+NAMESPACE = "istio-alliance"
+READY = [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]
+
+
+class Api:
+    """Answers lists from C(objects), by kind, namespace and selectors; watches never tell anything."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, list[dict[str, Any]]] = {}
+        self.lists: list[tuple[str, str | None, str | None, str | None]] = []
+        self.refused = 2
+        self.ended = threading.Event()
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        assert (kind.kind, name, namespace) == ("Namespace", "kube-system", None)
+        if self.refused:
+            self.refused -= 1
+            raise ApiError("not yet", status=503)
+        return {"metadata": {"name": "kube-system", "uid": "1234"}}
+
+    def list(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> ObjectList:
+        self.lists.append((kind.kind, namespace, label_selector, field_selector))
+        found = [
+            item
+            for item in self.objects.get(kind.kind, [])
+            if (namespace is None or item["metadata"].get("namespace") == namespace)
+            and (not label_selector or label_selector.split("=")[0] in item["metadata"].get("labels", {}))
+            and (not field_selector or field_selector == f"metadata.name={item['metadata']['name']}")
+        ]
+        return ObjectList(found, "1")
+
+    def watch(self, kind: Kind, **_: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        self.ended.wait(10)
+        yield from ()
+
+
+def meta(name: str, namespace: str | None = NAMESPACE, **more: Any) -> dict[str, Any]:
+    return {"name": name, "namespace": namespace, "resourceVersion": "77", "managedFields": [{"x": 1}], **more}
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"metadata": meta(name), "data": data}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    port = {"name": "http", "port": 80, "protocol": "TCP"}
+    tls = {"name": "tls", "port": 15443, "nodePort": 30443}
+    api.objects = {
+        "Service": [
+            {
+                "metadata": meta("bar", "xyz", labels={LABEL: ""}),
+                "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.1", "ports": [port]},
+            },
+            {"metadata": meta("foo", "xyz"), "spec": {"clusterIP": "10.0.0.2", "ports": [port]}},
+            {"metadata": meta("alliance-ingressgateway"), "spec": {"type": "NodePort", "ports": [tls]}},
+        ],
+        "Node": [
+            {
+                "metadata": {"name": "node-1"},
+                "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.7"}], "conditions": READY},
+            }
+        ],
+        "Pod": [
+            {
+                "metadata": meta("gw", labels={"app": "alliance-ingressgateway"}),
+                "spec": {"nodeName": "node-1", "containers": [{"name": "istio-proxy"}]},
+                "status": {"conditions": READY},
+            }
+        ],
+        "ConfigMap": [config_map("istio-ca-root-cert", **{"root-cert.pem": "ROOT"}), config_map("other", x="y")],
+        "Secret": [
+            {
+                "metadata": meta("alliance-remote-public-metadata"),
+                "data": {"remote-public-metadata.json": base64.b64encode(b"{}").decode()},
+            }
+        ],
+    }
+    yield api
+    api.ended.set()
+
+
+@pytest.fixture
+def sources(api: Api, tmp_path: Path) -> Iterator[Sources]:
+    (tmp_path / "pub.pem").write_text("KEY")
+    arguments = ["--namespace", NAMESPACE, "--cluster-domain", "cluster-b.local"]
+    options = parse([*arguments, "--public-key-file", str(tmp_path / "pub.pem")], {})
+    sources = Sources(api, options, Metrics(), lambda: None)
+    yield sources
+    sources.stop()
+
+
+def settled(sources: Sources) -> Inputs:
+    sources.start()
+    deadline = time.monotonic() + 5
+    while (inputs := sources.inputs()).unsynced or not inputs.cluster_uuid:
+        assert time.monotonic() < deadline, inputs
+        time.sleep(0.01)
+    return inputs
+
+
+def test_before_anything_is_known(sources: Sources) -> None:
+    inputs = sources.inputs()
+    assert inputs.services is None
+    assert len(inputs.unsynced) == 8
+    assert "lease" not in inputs.unsynced
+
+
+def test_everything_that_documents_are_made_of(sources: Sources) -> None:
+    inputs = settled(sources)
+    assert inputs.cluster_uuid == "1234"
+    assert inputs.public_key == "KEY"
+    assert (inputs.root_pem, inputs.root_version) == ("ROOT", "77")
+    assert inputs.remote_metadata == "{}"
+    assert [service.hostname for service in inputs.services or ()] == ["bar.xyz.svc.cluster-b.local"]
+    assert [(found.address, found.port) for found in inputs.addresses] == [("192.0.2.7", 30443)]
+    assert inputs.gateway is None
+    assert sources.dead_threads() == ()
+
+
+def test_only_what_the_rules_allow_is_asked_for(sources: Sources, api: Api) -> None:
+    settled(sources)
+    deadline = time.monotonic() + 5
+    while len(api.lists) < 9 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(api.lists, key=str) == [
+        ("ConfigMap", NAMESPACE, None, "metadata.name=istio-ca-root-cert"),
+        ("ConfigMap", NAMESPACE, None, "metadata.name=metadata-exporter-ingressgateway-advertise"),
+        ("Gateway", NAMESPACE, None, "metadata.name=alliance-published"),
+        ("Lease", NAMESPACE, None, "metadata.name=metadata-exporter"),
+        ("Node", None, None, None),
+        ("Pod", NAMESPACE, "app=alliance-ingressgateway", None),
+        ("Secret", NAMESPACE, None, "metadata.name=alliance-remote-public-metadata"),
+        ("Service", NAMESPACE, None, "metadata.name=alliance-ingressgateway"),
+        ("Service", None, LABEL, None),
+    ]
+
+
+def test_what_is_kept_in_memory_is_small(sources: Sources) -> None:
+    settled(sources)
+    kept = repr([sources.services.items, sources.nodes.items, sources.gateway_pods.items, sources.root.items])
+    for unused in ("managedFields", "containers", "lastHeartbeatTime"):
+        assert unused not in kept
+
+
+def test_a_replaced_key_file_is_noticed(sources: Sources, tmp_path: Path) -> None:
+    assert sources.key_file.changed()
+    assert sources.key_file.read() == "KEY"
+    assert not sources.key_file.changed()
+    # As the kubelet does it: a new file takes the place of the old one.
+    (tmp_path / "new.pem").write_text("NEW")
+    (tmp_path / "new.pem").replace(tmp_path / "pub.pem")
+    assert sources.key_file.changed()
+    assert sources.key_file.read() == "NEW"
+    (tmp_path / "pub.pem").unlink()
+    assert sources.key_file.changed()
+    assert sources.key_file.read() == ""
+    assert not sources.key_file.changed()
+
+
+def test_the_last_view_stays_when_it_cannot_be_computed(sources: Sources) -> None:
+    settled(sources)
+    broken = False
+
+    def read() -> Inputs:
+        if broken:
+            raise RuntimeError("nonsense")
+        return sources.inputs()
+
+    publisher = Publisher(read, Metrics())
+    publisher.refresh()
+    before = publisher.view
+    assert before.published == 0
+    assert before.wanted == {"bar.xyz.svc.cluster-b.local"}
+    broken = True
+    publisher.start()
+    publisher.poke()
+    time.sleep(0.1)
+    assert publisher.alive
+    assert publisher.view is before
+    publisher.stop()
