@@ -59,7 +59,7 @@ def constrained_anchor(root_pem: str, trust_domain: str) -> str:
             x509.CertificateBuilder()
             .subject_name(root.subject)
             .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ISSUER)]))
-            .public_key(root.public_key())  # type: ignore[arg-type]
+            .public_key(root.public_key())
             .serial_number(int.from_bytes(seed[:15], "big") | 1)
             .not_valid_before(root.not_valid_before_utc.replace(tzinfo=None))
             .not_valid_after(root.not_valid_after_utc.replace(tzinfo=None))

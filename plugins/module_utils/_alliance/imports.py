@@ -77,11 +77,14 @@ def compute_imports(
     all_labels = {**(labels or {}), MANAGED_BY_LABEL: MANAGED_BY}
     objects = []
     for hostname in sorted(hosts):
-        # A hostname is a valid object name, unique and readable.
-        metadata = {"name": hostname, "namespace": namespace, "labels": dict(sorted(all_labels.items()))}
-        objects.append(_service_entry(hostname, hosts[hostname], metadata))
-        objects.append(_destination_rule(hostname, {**metadata, "labels": dict(metadata["labels"])}, failover))
+        objects.append(_service_entry(hostname, hosts[hostname], _metadata(hostname, namespace, all_labels)))
+        objects.append(_destination_rule(hostname, _metadata(hostname, namespace, all_labels), failover))
     return Imports(tuple(objects), hostnames, tuple(findings))
+
+
+def _metadata(hostname: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    # A hostname is a valid object name, unique and readable.
+    return {"name": hostname, "namespace": namespace, "labels": dict(sorted(labels.items()))}
 
 
 def _take(source: ImportSource, hosts: dict[str, _Host], findings: list[Finding]) -> list[str]:
@@ -130,13 +133,13 @@ def _take(source: ImportSource, hosts: dict[str, _Host], findings: list[Finding]
     return taken
 
 
-def _service_entry(hostname: str, host: _Host, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _service_entry(hostname: str, host: _Host, metadata: dict[str, Any]) -> dict[str, Any]:
     ports = sorted(host.ports, key=_port_order)
     static = all(is_ip(gateway.address) for gateway, _locality in host.endpoints)
     return {
         "apiVersion": _API_VERSION,
         "kind": "ServiceEntry",
-        "metadata": dict(metadata),
+        "metadata": metadata,
         "spec": {
             "hosts": [hostname],
             "location": "MESH_INTERNAL",
@@ -159,7 +162,7 @@ def _endpoint(gateway: GatewayAddress, locality: str, ports: Sequence[ServicePor
     return endpoint
 
 
-def _destination_rule(hostname: str, metadata: Mapping[str, Any], failover: bool) -> dict[str, Any]:
+def _destination_rule(hostname: str, metadata: dict[str, Any], failover: bool) -> dict[str, Any]:
     policy: dict[str, Any] = {"tls": {"mode": "ISTIO_MUTUAL"}}
     if failover:
         # Istio fails over between localities only where it can see endpoints fail.
@@ -173,7 +176,7 @@ def _destination_rule(hostname: str, metadata: Mapping[str, Any], failover: bool
     return {
         "apiVersion": _API_VERSION,
         "kind": "DestinationRule",
-        "metadata": dict(metadata),
+        "metadata": metadata,
         "spec": {"host": hostname, "trafficPolicy": policy},
     }
 

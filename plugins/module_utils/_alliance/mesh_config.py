@@ -27,7 +27,7 @@ def shared_mesh_config(anchors: Mapping[str, Sequence[str]]) -> str:
     istiod reads only the first block of an entry and doesn't start with a bad one, so each entry is one checked
     certificate. Raises CertificateError.
     """
-    entries = []
+    entries: list[dict[str, object]] = []
     for domain in sorted(anchors):
         pems = {certificate for pem in anchors[domain] for certificate in split_certificates(pem)}
         entries.extend({"pem": pem, "trustDomains": [domain]} for pem in sorted(pems))
