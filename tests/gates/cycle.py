@@ -9,6 +9,7 @@ for real twice, in this order.
         result = run(..., check=step.check)
         assert result["changed"] is step.changed
 
+For a module that never deletes, the last four steps show that it makes anew what somebody else has deleted.
 tests/gates/test_module_coverage.py fails for a module whose tests don't have all twelve steps.
 """
 

@@ -17,12 +17,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.gates.cycle import CYCLE, Step
 from tests.gates.staging import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if path.stem != "__init__")
 TESTS = Path("tests/integration/modules")
+AUTH_FRAGMENT = "meshalliance.istio.auth"
+INFO_FRAGMENT = "meshalliance.istio.attributes.info"
 STEPS = {step.id for step in CYCLE}
 
 
@@ -48,13 +51,37 @@ def steps_in(test_id: str) -> set[str]:
     return {step for step in STEPS if re.search(rf"(?:^|-){step}(?:-|$)", text)}
 
 
+@cache
+def fragments(module: str) -> frozenset[str]:
+    """The documentation fragments that a module names; they tell what it may do."""
+    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["DOCUMENTATION"]:
+            documentation = yaml.safe_load(ast.literal_eval(node.value))
+            return frozenset(documentation.get("extends_documentation_fragment", []))
+    return frozenset()
+
+
+def has_cluster(module: str) -> bool:
+    """Whether the module takes the options that lead to a cluster."""
+    return AUTH_FRAGMENT in fragments(module)
+
+
 def only_reads(module: str) -> bool:
-    """Whether the module's documentation says that it changes nothing, or its name does (Ansible's rule for _info)."""
-    return module.endswith("_info")
+    """Whether the module changes nothing: it says so, or it has no cluster that it could change."""
+    return INFO_FRAGMENT in fragments(module) or not has_cluster(module)
 
 
 def test_there_are_modules() -> None:
     assert MODULES
+
+
+def test_info_modules_are_named_so() -> None:
+    """Ansible's rule: what only reads from somewhere ends in _info, and nothing else does."""
+    readers = {module for module in MODULES if has_cluster(module) and INFO_FRAGMENT in fragments(module)}
+    named = {module for module in MODULES if module.endswith("_info")}
+    assert readers <= named
+    assert all(only_reads(module) for module in named)
 
 
 @pytest.mark.parametrize("module", MODULES)
