@@ -26,6 +26,7 @@ from tests.gates.staging import OUTPUT, ROOT
 
 TAIL_LINES = 40
 GRACE_SECONDS = 30
+WORDS = ("passed", "failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,22 @@ class Outcome:
 def counts(junit: Path) -> tuple[int, int, int] | None:
     """Passed, failed and skipped tests of a pytest report; None when there is no readable one.
 
-    Each testcase is counted once, however many elements (a failure in the test and an error in its teardown) it has.
+    A test that fails and whose teardown fails too has two elements in the report; it is one failed test.
     """
     try:
         root = ElementTree.parse(junit).getroot()
     except (OSError, ElementTree.ParseError):
         return None
-    passed = failed = skipped = 0
+    results: dict[tuple[str, str], str] = {}
     for case in root.iter("testcase"):
+        key = (case.get("classname", ""), case.get("name", ""))
         if case.find("failure") is not None or case.find("error") is not None:
-            failed += 1
+            results[key] = "failed"
         elif case.find("skipped") is not None:
-            skipped += 1
+            results.setdefault(key, "skipped")
         else:
-            passed += 1
+            results.setdefault(key, "passed")
+    passed, failed, skipped = (sum(value == word for value in results.values()) for word in WORDS)
     return passed, failed, skipped
 
 

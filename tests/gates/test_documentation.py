@@ -110,7 +110,12 @@ def test_role_defaults_are_arguments(role: str) -> None:
 
 def test_antsibull_docs_finds_nothing() -> None:
     copy = stage()
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2]), "ANSIBLE_NOCOLOR": "1"}
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)]),
+        "ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2]),
+        "ANSIBLE_NOCOLOR": "1",
+    }
     command = [str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--skip-rstcheck"]
     command += ["--validate-collection-refs=self", "."]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)

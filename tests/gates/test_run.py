@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner itself: it counts what ran, and nothing that didn't run passes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.gates import gates as gates_module
+from tests.gates import run as runner
+from tests.gates.gates import GATES, GROUPS, Gate
+
+
+@pytest.fixture(autouse=True)
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Logs and reports of the made-up gates go to a folder of their own."""
+    monkeypatch.setattr(gates_module, "OUTPUT", tmp_path)
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    return tmp_path
+
+
+def program(name: str, code: str, *, timeout: int = 60, needs: str = "") -> Gate:
+    return Gate(name, (sys.executable, "-c", code), "made up", timeout=timeout, needs=needs)
+
+
+def suite(name: str, folder: Path, text: str) -> Gate:
+    (folder / f"test_{name}.py").write_text(text, encoding="utf-8")
+    command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", str(folder))
+    return Gate(name, command, "made up", suite=True)
+
+
+def test_a_program_counts_as_one_test() -> None:
+    good, bad = runner.run(program("good", "")), runner.run(program("bad", "raise SystemExit(3)"))
+    assert (good.passed, good.failed) == (1, 0)
+    assert (bad.passed, bad.failed, bad.reason) == (0, 1, "exit code 3")
+
+
+def test_a_suite_counts_with_each_test(tmp_path: Path) -> None:
+    text = (
+        "import pytest\n"
+        "@pytest.fixture\n"
+        "def broken():\n    yield\n    raise OSError\n"
+        "def test_a(): pass\n"
+        "def test_b(): pass\n"
+        "def test_c(): assert False\n"
+        "def test_d(): pytest.skip('not here')\n"
+        "def test_e(broken): assert False\n"
+    )
+    outcome = runner.run(suite("mixed", tmp_path, text))
+    assert (outcome.passed, outcome.failed, outcome.skipped) == (2, 2, 1)
+
+
+def test_an_empty_suite_fails(tmp_path: Path) -> None:
+    outcome = runner.run(suite("empty", tmp_path, ""))
+    assert (outcome.passed, outcome.failed) == (0, 1)
+
+
+def test_a_suite_of_skipped_tests_fails(tmp_path: Path) -> None:
+    outcome = runner.run(suite("skips", tmp_path, "import pytest\ndef test_a(): pytest.skip('no')\n"))
+    assert (outcome.passed, outcome.failed, outcome.skipped, outcome.reason) == (0, 1, 1, "no test ran")
+
+
+def test_a_suite_that_crashes_fails(tmp_path: Path) -> None:
+    outcome = runner.run(suite("crash", tmp_path, "import os\ndef test_a(): os._exit(0)\n"))
+    assert (outcome.passed, outcome.failed) == (0, 1)
+
+
+def test_an_old_report_is_not_counted(tmp_path: Path) -> None:
+    gate = suite("crash", tmp_path, "import os\ndef test_a(): os._exit(0)\n")
+    gate.junit.write_text("<testsuites><testsuite><testcase/></testsuite></testsuites>", encoding="utf-8")
+    assert runner.run(gate).passed == 0
+
+
+def test_a_time_out_ends_the_children_too(tmp_path: Path) -> None:
+    marker = tmp_path / "alive"
+    child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(marker)!r}).touch()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    outcome = runner.run(program("slow", code, timeout=1))
+    assert (outcome.passed, outcome.failed) == (0, 1)
+    assert "took longer" in outcome.reason
+    time.sleep(4)
+    assert not marker.exists()
+
+
+def test_all_run_after_a_failure_and_what_needs_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    made_up = [program("first", "raise SystemExit(1)"), program("second", ""), program("third", "", needs="first")]
+    outcomes = runner.run_all(made_up)
+    assert [(outcome.passed, outcome.failed) for outcome in outcomes] == [(0, 1), (1, 0), (0, 1)]
+    assert "not run, because first failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "exit_code"),
+    [("", "1 passed, 0 failed", 0), ("raise SystemExit(1)", "0 passed, 1 failed", 1)],
+)
+def test_the_last_line_counts(
+    code: str, line: str, exit_code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "GATES", (program("only", code),))
+    assert runner.main([]) == exit_code
+    assert capsys.readouterr().out.splitlines()[-1] == line
+
+
+def test_nothing_to_run_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "GATES", ())
+    assert runner.main([]) == 1
+
+
+def test_groups_name_gates_that_exist() -> None:
+    names = {gate.name for gate in GATES}
+    for members in GROUPS.values():
+        assert set(members) <= names
+    assert {gate.needs for gate in GATES} - {""} <= names
+
+
+def test_an_unknown_gate_is_an_error() -> None:
+    with pytest.raises(SystemExit, match="Unknown gate: nonsense"):
+        runner.select(["nonsense"])
