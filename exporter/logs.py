@@ -65,6 +65,7 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     LOGGER.setLevel(level.upper())
+    logging.captureWarnings(True)
     # It warns each time that more requests are under way than there are threads.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
