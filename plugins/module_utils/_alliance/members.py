@@ -42,6 +42,19 @@ class Member:
     ignored_findings: tuple[str, ...] = field(default_factory=tuple)
     state: ClusterState | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, to be kept in an Ansible variable."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {**plain, "state": self.state.to_dict() if self.state else None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Member:
+        """The member from such a variable."""
+        values = _plain(data)
+        state = data.get("state")
+        return cls(**{**values, "state": ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None})
+
     @property
     def domain(self) -> str:
         """The trust domain: the declared one, else what the cluster says; empty when neither is known."""
@@ -64,8 +77,11 @@ class Member:
         """Whether this member has a cluster among its peers: an edge exists when both sides want it."""
         return self.peers is None or name in self.peers
 
-    def as_neighbour(self) -> dict[str, Any]:
-        """What another cluster's modules need to know of this one (their option C(neighbours))."""
+    def as_neighbour(self, hold: str = "") -> dict[str, Any]:
+        """What another cluster's modules need to know of this one (their option C(neighbours)).
+
+        With C(hold), the reason why, they keep what they have of it and take nothing new.
+        """
         state = self.state
         return {
             "name": self.name,
@@ -75,6 +91,7 @@ class Member:
             "metadata_insecure": self.insecure,
             "root_fingerprints": list(self.root_fingerprints),
             "locality": self.locality,
+            "hold": hold,
             "state": state.to_dict() if state else None,
         }
 
@@ -84,25 +101,35 @@ def resource_name(name: str) -> str:
     return re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.") or "member"
 
 
-def members_from(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Member]:
-    """The members by the variables of their hosts; C(alliance_cluster) holds the state that cluster_info returned."""
-    return [_member(name, hostvars[name]) for name in sorted(set(hosts))]
+def members_from(
+    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], states: Mapping[str, Any] | None = None
+) -> list[Member]:
+    """The members by the variables of their hosts.
+
+    A host's state is its fact C(preflight_state), or the one in C(states) (by host name) for hosts outside of the play.
+    """
+    states = states or {}
+    return [
+        _member(name, hostvars[name], states.get(name) or hostvars[name].get("preflight_state"))
+        for name in sorted(set(hosts))
+    ]
 
 
-def _member(name: str, variables: Mapping[str, Any]) -> Member:
+def _member(name: str, variables: Mapping[str, Any], state: Any) -> Member:
     values: dict[str, Any] = {}
     for attribute, variable in VARIABLES.items():
         value = variables.get(variable)
         if value is not None and value != "":
             values[attribute] = _plain(value)
-    state = variables.get("alliance_cluster")
-    return Member(name=str(name), state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None, **values)
+    return Member(
+        name=str(name), state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None, **values
+    )
 
 
 def _plain(value: Any, *, keep_lists: bool = False) -> Any:
     """Ansible's tagged values as plain ones (lists as tuples, as Member is hashable)."""
-    if isinstance(value, bool):
-        return bool(value)
+    if isinstance(value, bool) or value is None:
+        return value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, str):

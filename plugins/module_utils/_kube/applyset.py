@@ -36,6 +36,7 @@ Key = tuple[Kind, str, str]  # kind, namespace ("" when cluster-scoped), name
 T = TypeVar("T")
 
 FIELD_MANAGER = "meshalliance.istio"
+ADOPT_ALWAYS, ADOPT_REFUSE, ADOPT_SKIP = "always", "refuse", "skip"
 # What other objects need comes first and goes last.
 _FIRST = ("Namespace", "CustomResourceDefinition")
 _EARLY = ("ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "ConfigMap", "Secret")
@@ -119,23 +120,30 @@ class Applier:
         self.client = client
         self.manager = manager
 
-    def plan(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: bool = True) -> Plan:
+    def plan(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: str = ADOPT_ALWAYS) -> Plan:
         """Compare a set with what is live. Writes nothing.
 
-        With an ApplySet, live members that are not in C(objects) are deleted. Without C(adopt), an object that exists
-        and is not of the set is refused; one that belongs to another set always is.
+        With an ApplySet, live members that are not in C(objects) are deleted. An object that exists and is not of the
+        set is taken (C(ADOPT_ALWAYS)), is an error (C(ADOPT_REFUSE)) or is left as it is (C(ADOPT_SKIP)). One that
+        belongs to another set is never taken.
         """
         desired = self._keyed(objects, applyset)
         plan = Plan()
         if applyset is not None:
             plan.parent_before = self.client.get(CONFIG_MAP, applyset.name, applyset.namespace)
             plan.recorded = recorded_contents(plan.parent_before, applyset.namespace)
-            group_kinds = frozenset(kind.group_kind for kind, _namespace, _name in desired)
-            plan.wanted = Contents(group_kinds, frozenset(ns for _kind, ns, _name in desired if ns))
             live = self._members(desired, applyset, plan.recorded)
-            foreign = self._foreign(desired, live, applyset, adopt)
+            taken = self._taken(desired, live)
+            if adopt == ADOPT_SKIP:
+                desired = {key: obj for key, obj in desired.items() if key not in taken}
+                taken = {}
+            foreign = self._foreign(desired, taken, applyset, adopt)
         else:
             live, foreign = {}, self._read(list(desired))
+        plan.wanted = Contents(
+            frozenset(kind.group_kind for kind, _namespace, _name in desired),
+            frozenset(namespace for _kind, namespace, _name in desired if namespace),
+        )
         for key, manifest in desired.items():
             before = live.get(key) or foreign.get(key)
             if before is None or needs_apply(manifest, before, self.manager):
@@ -216,10 +224,8 @@ class Applier:
                 found[(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])] = obj
         return found
 
-    def _foreign(
-        self, desired: Mapping[Key, Object], live: Mapping[Key, Object], applyset: ApplySet, adopt: bool
-    ) -> dict[Key, Object]:
-        """Objects by the names we want that are not in our set, read only by metadata until we may take them."""
+    def _taken(self, desired: Mapping[Key, Object], live: Mapping[Key, Object]) -> dict[Key, Object]:
+        """The metadata of objects that are not in our set but have the names that we want."""
         missing = [key for key in desired if key not in live]
         places = sorted({(kind, namespace) for kind, namespace, _name in missing}, key=str)
         existing: dict[Key, Object] = {}
@@ -227,17 +233,22 @@ class Applier:
         for (kind, _namespace), listed in lists:
             for obj in listed.items:
                 existing[(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])] = obj
-        taken = [key for key in missing if key in existing]
-        for key in taken:
-            owner = (existing[key]["metadata"].get("labels") or {}).get(PART_OF_LABEL)
-            if owner or not adopt:
+        return {key: existing[key] for key in missing if key in existing}
+
+    def _foreign(
+        self, desired: Mapping[Key, Object], taken: Mapping[Key, Object], applyset: ApplySet, adopt: str
+    ) -> dict[Key, Object]:
+        """The objects that the set takes over, read whole."""
+        for key, metadata_only in taken.items():
+            owner = (metadata_only["metadata"].get("labels") or {}).get(PART_OF_LABEL)
+            if owner or adopt != ADOPT_ALWAYS:
                 raise AllianceError(
                     "the object exists and is not ours" + (f" (it belongs to the ApplySet {owner})" if owner else ""),
                     cluster=self.client.cluster,
                     obj=describe(desired[key]),
                     remedy=f"delete it, rename it, or give it to this set by the label {PART_OF_LABEL}={applyset.id}",
                 )
-        return self._read(taken)
+        return self._read(list(taken))
 
     def _read(self, keys: Sequence[Key]) -> dict[Key, Object]:
         """Live objects by key: GETs, or a LIST where there are many of one kind in a namespace."""

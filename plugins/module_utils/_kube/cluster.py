@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
@@ -18,7 +18,11 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
     split_certificates,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import GatewayAddress
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    PublicService,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import metadata_endpoint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.gateways import gateway_addresses
@@ -72,7 +76,7 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
     findings += _clock(client)
     return ClusterState(
         name=name,
-        uuid=_uuid(client),
+        uuid=read_uuid(client),
         kubernetes_version=version,
         trust_domain=chosen.trust_domain if chosen else "",
         cluster_domain=cluster_domain,
@@ -91,13 +95,14 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
         metadata_endpoint=_endpoint(client, place, gateway, nodes),
         metadata_ca=_secret_text(client, place.namespace, place.tls_secret, "ca.crt"),
         public_services=len(services),
-        published=tuple(service.to_dict() for service in services) if with_published else None,
+        published=_documents(services) if with_published else None,
         outdated_workloads=_outdated_workloads(client),
         findings=tuple(finding.located(cluster=name).to_dict() for finding in findings),
     )
 
 
-def _uuid(client: Client) -> str:
+def read_uuid(client: Client) -> str:
+    """The clusterUUID: the UID of the namespace kube-system (OpenTelemetry's k8s.cluster.uid)."""
     namespace = client.get(kinds.NAMESPACE, "kube-system")
     if namespace is None:
         raise AllianceError("it has no namespace kube-system, whose UID identifies a cluster", cluster=client.cluster)
@@ -114,7 +119,7 @@ def _read_revisions(client: Client, place: Place, findings: list[Finding]) -> li
             revisions.append(read_revision(deployment, ((configmap or {}).get("data") or {}).get("mesh")))
         except AllianceError as error:
             findings.append(
-                Finding("error", "mesh_config_invalid", error.message, error.remedy or "", object=error.obj or "")
+                Finding("error", "mesh-config-invalid", error.message, error.remedy or "", object=error.obj or "")
             )
     return revisions
 
@@ -124,7 +129,7 @@ def _choose(revisions: list[IstioRevision], place: Place, findings: list[Finding
         findings.append(
             Finding(
                 "error",
-                "istiod_missing",
+                "istiod-missing",
                 f"there is no istiod in namespace {place.root_namespace}",
                 "install Istio first, or set alliance_root_namespace to the namespace that it is in",
             )
@@ -136,7 +141,7 @@ def _choose(revisions: list[IstioRevision], place: Place, findings: list[Finding
             findings.append(
                 Finding(
                     "error",
-                    "revision_unknown",
+                    "revision-unknown",
                     f"there is no istiod of revision {place.revision}; there are"
                     f" {', '.join(revision.name for revision in revisions)}",
                     "set alliance_revision to one of them",
@@ -147,7 +152,7 @@ def _choose(revisions: list[IstioRevision], place: Place, findings: list[Finding
         findings.append(
             Finding(
                 "error",
-                "several_revisions",
+                "several-revisions",
                 f"several revisions of istiod run: {', '.join(revision.name for revision in revisions)}",
                 "set alliance_revision to the one that the alliance is to use",
             )
@@ -173,18 +178,9 @@ def _gateways(
     advertise = client.get(kinds.CONFIG_MAP, names.ADVERTISE_CONFIGMAP, place.namespace)
     text = ((advertise or {}).get("data") or {}).get(names.ADVERTISE_KEY) if advertise else None
     addresses, problems = gateway_addresses(gateway, nodes, _gateway_pods(client, place), text)
-    findings += problems
-    if not addresses and not problems:
-        findings.append(
-            Finding(
-                "warning",
-                "gateway_without_address",
-                "the alliance's ingress gateway has no address, so no neighbour can reach this cluster",
-                "see its Service and pods, or set alliance_gateway.advertise",
-                object=f"Service {place.namespace}/{names.INGRESSGATEWAY}",
-            )
-        )
-    return tuple(address.to_dict() for address in addresses) or None
+    # What the run is about to repair must not keep it from running.
+    findings += [replace(problem, severity="warning") for problem in problems]
+    return tuple({"address": item.address, "port": item.port} for item in addresses) or None
 
 
 def _gateway_pods(client: Client, place: Place) -> list[Object]:
@@ -198,13 +194,12 @@ def _endpoint(client: Client, place: Place, gateway: Object | None, nodes: list[
     addresses, _problems = gateway_addresses(
         gateway, nodes, _gateway_pods(client, place), None, port_name=names.METADATA_PORT_NAME
     )
-    return _url(addresses[0]) if addresses else None
+    return metadata_endpoint(addresses[0]) if addresses else None
 
 
-def _url(address: GatewayAddress) -> str:
-    host = f"[{address.address}]" if ":" in address.address else address.address
-    port = "" if address.port == 443 else f":{address.port}"
-    return f"https://{host}{port}{names.METADATA_PATH}"
+def _documents(services: tuple[PublicService, ...]) -> tuple[dict[str, Any], ...]:
+    listed: Any = FederationMetadata(None, services).to_dict()["publicServices"]
+    return tuple(listed)
 
 
 def _exporter_ready(client: Client, place: Place) -> bool:
@@ -267,7 +262,7 @@ def _clock(client: Client) -> list[Finding]:
     return [
         Finding(
             "error",
-            "clock_skew",
+            "clock-skew",
             f"its clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} this machine's;"
             " tokens are valid for 60 s",
             "synchronise the clocks (NTP) of the cluster's nodes and of the machine that runs the playbook",

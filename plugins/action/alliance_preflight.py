@@ -1,0 +1,43 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action alliance_preflight: see the module of the same name for its documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import finding_lines
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Checks all members, speaks for the one host that it runs for."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """All findings of this host, errors as a failure."""
+        super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(
+            argument_spec={"members": {"type": "list", "elements": "dict", "required": True}}
+        )
+        host = (task_vars or {})["inventory_hostname"]
+        members = [Member.from_dict(member) for member in arguments["members"]]
+        findings = [item.to_dict() for item in preflight(members) if item.cluster == host]
+        errors = [finding for finding in findings if finding["severity"] == "error"]
+        for line in finding_lines(finding for finding in findings if finding["severity"] != "error"):
+            display.warning(line)
+        result = {"changed": False, "findings": findings}
+        if errors:
+            lines = finding_lines(errors)
+            display.display("\n".join(lines), color="red")
+            return {**result, "failed": True, "msg": f"{len(errors)} findings keep {host} out of the alliance: " + " | ".join(lines)}
+        return result

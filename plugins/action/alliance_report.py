@@ -1,0 +1,65 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action alliance_report: see the module of the same name for its documentation."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import members_from
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import HostResult, alliance_table
+
+display = Display()
+
+# The results that the roles of federate.yml register.
+TRUST, IMPORTS = "root_exchange_result", "service_import_result"
+OTHERS = (
+    "istio_module_namespace_result",
+    "istio_module_definitions",
+    "istio_module_proxies",
+    "istio_module_istiod_result",
+    "istio_module_restarts",
+    "ingressgateway_address",
+    "ingressgateway_certificate",
+    "ingressgateway_workload",
+    "metadata_exporter_keypair",
+    "metadata_exporter_workload",
+)
+
+
+class ActionModule(ActionBase):
+    """Reads what the run registered for every member, and prints it once."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The table."""
+        super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(argument_spec={"group": {"type": "str", "required": True}})
+        variables = task_vars or {}
+        hosts = variables["groups"].get(arguments["group"], [])
+        hostvars = variables["hostvars"]
+        others = next((hostvars[host]["preflight_others"] for host in hosts if "preflight_others" in hostvars[host]), {})
+        states = {item["item"]: item["state"] for item in others.get("results") or [] if item.get("state")}
+        members = members_from(hostvars, hosts, states)
+        results = {host: result for host in hosts if (result := _host_result(hostvars[host])) is not None}
+        table = alliance_table(members, results)
+        display.display("\n" + "\n".join(table) + "\n")
+        return {"changed": False, "table": table}
+
+
+def _host_result(variables: Mapping[str, Any]) -> HostResult | None:
+    trust, imports = variables.get(TRUST), variables.get(IMPORTS)
+    others = [variables[name] for name in OTHERS if name in variables]
+    if trust is None and imports is None and not others:
+        return None
+    return HostResult(trust, imports, sum(_written(result) for result in (trust, imports, *others)))
+
+
+def _written(result: Mapping[str, Any] | None) -> int:
+    return len((result or {}).get("objects") or [])

@@ -1,0 +1,70 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that see the whole alliance at once, so that no template loops over clusters x clusters."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member, members_from
+
+RESTART_ANNOTATION = "meshalliance.istio/restarted-for"
+RESTART_REASON = "mesh-wide-proxy-settings"
+RESTARTED_KINDS = ("Deployment", "DaemonSet", "StatefulSet")
+
+
+def alliance_members(
+    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], results: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """The members of an alliance, by the variables and facts of their hosts."""
+    states = {str(result["item"]): result["state"] for result in results if result.get("state")}
+    return [member.to_dict() for member in members_from(hostvars, hosts, states)]
+
+
+def alliance_neighbours(members: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """One cluster's neighbours, as the option of the modules. Those with an error are held."""
+    known = [Member.from_dict(member) for member in members]
+    own = next((member for member in known if member.name == name), None)
+    if own is None:
+        raise AnsibleFilterError(f"alliance_neighbours: {name} is not a member of the alliance")
+    holds: dict[str, str] = {}
+    for finding in preflight(known):
+        if finding.severity == "error":
+            holds.setdefault(finding.cluster, finding.message)
+    return [member.as_neighbour(holds.get(member.name, "")) for member in own.neighbours(known)]
+
+
+def restart_definitions(workloads: Iterable[str]) -> list[dict[str, Any]]:
+    """Manifests that restart workloads, given as C(Kind namespace/name); kinds that have no rollout are left out."""
+    definitions = []
+    for workload in workloads:
+        kind, _space, place = str(workload).partition(" ")
+        namespace, _slash, name = place.partition("/")
+        if kind in RESTARTED_KINDS:
+            template = {"metadata": {"annotations": {RESTART_ANNOTATION: RESTART_REASON}}}
+            definitions.append(
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": kind,
+                    "metadata": {"name": name, "namespace": namespace},
+                    "spec": {"template": template},
+                }
+            )
+    return definitions
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """By name."""
+        return {
+            "alliance_members": alliance_members,
+            "alliance_neighbours": alliance_neighbours,
+            "restart_definitions": restart_definitions,
+        }

@@ -1,0 +1,80 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run says to people: findings as lines, the alliance as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+
+HEADINGS = ("CLUSTER", "NEIGHBOUR", "TRUST DOMAIN", "TRUST", "SERVICES", "CHANGES", "PROBLEMS")
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What the steps of a run returned for one cluster; None for a step that it did not come to."""
+
+    trust: Mapping[str, Any] | None
+    imports: Mapping[str, Any] | None
+    changes: int
+
+
+def finding_lines(findings: Iterable[Mapping[str, str]]) -> list[str]:
+    """One line a finding: what, where, and what to do."""
+    lines = []
+    for finding in findings:
+        place = finding.get("object") or ""
+        neighbour = f" (neighbour {finding['neighbour']})" if finding.get("neighbour") else ""
+        text = f"{finding['severity'].upper()} {finding.get('cluster') or '-'}{neighbour}: "
+        text += f"{place}: " if place else ""
+        text += finding["message"].rstrip(".")
+        lines.append(f"{text}. Remedy: {finding['remedy']}" if finding.get("remedy") else text)
+    return lines
+
+
+def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult]) -> list[str]:
+    """The lines of the table clusters x neighbours, with the problems below it."""
+    rows: list[tuple[str, ...]] = []
+    problems: list[str] = []
+    for member in members:
+        result = results.get(member.name)
+        neighbours = member.neighbours(members)
+        rows += [_row(member, neighbour, result, first=neighbour is neighbours[0]) for neighbour in neighbours]
+        if not neighbours:
+            rows.append((member.name, "-", "", "", "", _changes(result), "it has no neighbour"))
+        if member.state is None:
+            problems.append(f"ERROR {member.name}: its API could not be read in this run; nothing there was changed")
+        for step in (result.trust, result.imports) if result else ():
+            problems += finding_lines((step or {}).get("findings") or [])
+    return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
+
+
+def _row(member: Member, neighbour: Member, result: HostResult | None, *, first: bool) -> tuple[str, ...]:
+    trust, imports = (result.trust, result.imports) if result else (None, None)
+    findings = [
+        finding
+        for step in (trust, imports)
+        for finding in (step or {}).get("findings") or []
+        if finding.get("neighbour") == neighbour.name
+    ]
+    roots = ((trust or {}).get("trusted") or {}).get(neighbour.name)
+    trusted = "?" if trust is None else f"{len(roots)} root{'s' if len(roots) > 1 else ''}" if roots else "no"
+    services = "?" if imports is None else str((imports.get("imported") or {}).get(neighbour.name, 0))
+    problem = ", ".join(sorted({finding["code"] for finding in findings}))
+    if result is None:
+        problem = "not reached" if member.state is None else "not run"
+    changes = _changes(result) if first else ""
+    return (member.name, neighbour.name, neighbour.domain or "?", trusted, services, changes, problem or "-")
+
+
+def _changes(result: HostResult | None) -> str:
+    return "-" if result is None else str(result.changes)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

@@ -1,0 +1,147 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is this document really the neighbour's? What must hold before a root or a key is trusted.
+
+A member's identity is read twice, through its API and from its exporter, and both must agree; one that only its exporter knows
+needs pins. What was proved once is remembered in the IstioFederation status and compared ever after.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Iterable, Mapping
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
+    fingerprint,
+    normalise_fingerprint,
+    split_certificates,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
+
+
+class ProofError(AllianceError):
+    """A neighbour's identity is not proved. C(reason) is the condition reason of IstioFederation."""
+
+    def __init__(self, message: str, *, reason: str = "InvalidPublicMetadata", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+def prove(
+    document: PublicMetadata, neighbour: Neighbour, remembered: PublicMetadata | None, own_uuid: str
+) -> PublicMetadata:
+    """The document, when it is the neighbour's. Raises ProofError that names both sides of a difference."""
+    if document.cluster_uuid == own_uuid:
+        raise ProofError(
+            f"its metadata endpoint answers with this cluster's own clusterUUID {own_uuid}: the cluster lists itself",
+            reason="ConfigurationError",
+            remedy="correct its alliance_metadata_endpoint",
+        )
+    if remembered is not None and remembered.cluster_uuid != document.cluster_uuid:
+        raise ProofError(
+            f"its clusterUUID was {remembered.cluster_uuid} and is now {document.cluster_uuid}",
+            reason="ClusterUUIDMismatch",
+            remedy=f"when the cluster was made anew, delete the resource IstioFederation {neighbour.resource_name} in this"
+            " cluster and run again; otherwise somebody else answers at its endpoint",
+        )
+    if document.trust_domain and document.trust_domain != neighbour.trust_domain:
+        raise ProofError(
+            f"its exporter says trust domain {document.trust_domain}, expected is {neighbour.trust_domain}",
+            remedy="correct alliance_trust_domain or alliance_metadata_endpoint",
+        )
+    if neighbour.root_fingerprints:
+        _compare_pins(document, neighbour)
+    if neighbour.state is not None:
+        _compare_api(document, neighbour.state)
+    elif not neighbour.root_fingerprints:
+        _compare_memory(document, remembered)
+    return document
+
+
+def duplicates(documents: Mapping[str, PublicMetadata]) -> dict[str, ProofError]:
+    """Neighbours that claim one clusterUUID: none of them is believed. By neighbour's name."""
+    counts = Counter(document.cluster_uuid for document in documents.values())
+    return {
+        name: ProofError(
+            f"its clusterUUID {document.cluster_uuid} is also claimed by {_others(documents, name)}",
+            reason="ClusterUUIDMismatch",
+            remedy="correct the metadata endpoints; none of these neighbours is trusted until one of them is gone",
+        )
+        for name, document in documents.items()
+        if counts[document.cluster_uuid] > 1
+    }
+
+
+def public_from_state(state: ClusterState, authn_key_pub: str | None = None) -> PublicMetadata | None:
+    """What a member's exporter would publish, read through its API; None while a part is missing there."""
+    key = state.authn_key_pub or authn_key_pub
+    if not state.roots or not key:
+        return None
+    return PublicMetadata.create(state.uuid, key, state.roots, state.trust_domain)
+
+
+def _compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
+    pins = {normalise_fingerprint(text) for text in neighbour.root_fingerprints}
+    unknown = sorted(_fingerprints(document.root_ca) - pins)
+    if unknown:
+        raise ProofError(
+            f"its exporter publishes the root {', '.join(unknown)}, pinned are {', '.join(sorted(pins))}",
+            remedy="ask its administrator; after a rotation add the new fingerprint to alliance_root_fingerprints",
+        )
+
+
+def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
+    if document.cluster_uuid != state.uuid:
+        raise ProofError(
+            f"its exporter says clusterUUID {document.cluster_uuid}, its API says {state.uuid}",
+            reason="ClusterUUIDMismatch",
+            remedy="alliance_metadata_endpoint or the kubeconfig leads to another cluster",
+        )
+    exporter, api = _fingerprints(document.root_ca), _fingerprints(state.roots)
+    if exporter != api:
+        raise ProofError(
+            f"its exporter publishes the root {_joined(exporter)}, its API has {_joined(api)}",
+            remedy="one of both is not the cluster's: look at the ConfigMap istio-ca-root-cert there",
+        )
+    if state.authn_key_pub and document.authn_key_pub.strip() != state.authn_key_pub.strip():
+        raise ProofError(
+            "its exporter publishes another public key than its API has",
+            remedy="somebody else answers at its endpoint, or its exporter has not read its new key yet: run again",
+        )
+
+
+def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None) -> None:
+    if remembered is None:
+        raise ProofError(
+            "its API can't be read, and it was never proved before",
+            remedy="make its API reachable, or give its alliance_root_fingerprints",
+        )
+    old, new = _fingerprints(remembered.root_ca), _fingerprints(document.root_ca)
+    if new != old:
+        raise ProofError(
+            f"its exporter now publishes the root {_joined(new)}, known is {_joined(old)}, and its API can't be read",
+            remedy="make its API reachable, or give its alliance_root_fingerprints",
+        )
+    if document.authn_key_pub != remembered.authn_key_pub:
+        raise ProofError(
+            "its exporter now publishes another public key, and its API can't be read",
+            remedy="make its API reachable",
+        )
+
+
+def _fingerprints(pem: str) -> set[str]:
+    return {fingerprint(certificate) for certificate in split_certificates(pem)}
+
+
+def _joined(fingerprints: Iterable[str]) -> str:
+    return ", ".join(sorted(fingerprints))
+
+
+def _others(documents: Mapping[str, PublicMetadata], name: str) -> str:
+    uuid = documents[name].cluster_uuid
+    return ", ".join(sorted(other for other in documents if other != name and documents[other].cluster_uuid == uuid))

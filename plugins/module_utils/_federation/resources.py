@@ -1,0 +1,91 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The IstioFederation resources of a cluster: the memory of what was proved and fetched, and the truth that users see."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    PublicMetadata,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    Failure,
+    federation_status,
+    heartbeat_due,
+    rfc3339,
+    same_except_timestamps,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import FIELD_MANAGER, Change
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import ISTIO_FEDERATION
+
+Object = dict[str, Any]
+
+
+def read_federations(client: Client) -> dict[str, Object]:
+    """The IstioFederation resources by name; none where the kind is not defined yet."""
+    return {item["metadata"]["name"]: item for item in client.list(ISTIO_FEDERATION).items}
+
+
+class StatusWriter:
+    """Collects status changes, so that they can be shown in check mode and written otherwise."""
+
+    def __init__(self, client: Client, *, now: float, refresh_seconds: float) -> None:
+        self._client = client
+        self._now = rfc3339(now)
+        self._refresh = refresh_seconds
+        self._writes: list[Object] = []
+        self.changes: list[Change] = []
+
+    def update(
+        self,
+        resource: Mapping[str, Any],
+        *,
+        public: PublicMetadata | Failure | None = None,
+        private: FederationMetadata | Failure | None = None,
+    ) -> None:
+        """Note the outcome of a fetch. Only renewed timestamps are written when they are due, and are no change."""
+        previous = resource.get("status") or {}
+        status = federation_status(previous, now_iso=self._now, public=public, private=private)
+        if status == previous:
+            return
+        real = not same_except_timestamps(status, previous)
+        if not real and not heartbeat_due(previous, self._now, self._refresh):
+            return
+        target = {
+            "apiVersion": ISTIO_FEDERATION.api_version,
+            "kind": ISTIO_FEDERATION.kind,
+            "metadata": {"name": resource["metadata"]["name"]},
+            "status": status,
+        }
+        self._writes.append(target)
+        if real:
+            self.changes.append(Change(_with_status(resource, previous), _with_status(resource, status)))
+
+    def write(self) -> None:
+        """Write what was noted."""
+        for target in self._writes:
+            self._client.apply(target, field_manager=FIELD_MANAGER, subresource="status")
+
+
+def with_statuses(result: Mapping[str, Any], statuses: StatusWriter) -> dict[str, Any]:
+    """A module's result with the changed statuses added: to C(changed) and, as an object's own diff leaves them out, to C(diff)."""
+    entries = []
+    for change in statuses.changes:
+        header = f"{ISTIO_FEDERATION.kind} {change.object['metadata']['name']} status"
+        before, after = (change.before or {}).get("status") or {}, (change.desired or {}).get("status") or {}
+        entries.append({"before_header": header, "after_header": header, "before": before, "after": after})
+    return {
+        **result,
+        "changed": bool(result["changed"] or statuses.changes),
+        "diff": [*result["diff"], *entries],
+    }
+
+
+def _with_status(resource: Mapping[str, Any], status: Mapping[str, Any]) -> Object:
+    identity = {"apiVersion": ISTIO_FEDERATION.api_version, "kind": ISTIO_FEDERATION.kind}
+    return {**identity, "metadata": {"name": resource["metadata"]["name"]}, "status": dict(status)}

@@ -1,0 +1,193 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Service import in one cluster: ask the proved neighbours what they publish, and compute what makes it callable."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    GatewayAddress,
+    PublicMetadata,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    Failure,
+    cached_private,
+    cached_public,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.imports import (
+    Imports,
+    ImportSource,
+    compute_imports,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import ProofError
+from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient, NeighbourError
+
+Object = dict[str, Any]
+
+UNAUTHORIZED = 401
+# A neighbour's exporter takes our key up through a watch, a moment after it was written.
+UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
+# What a plan shows where only the real run can know.
+UNKNOWN_GATEWAY = GatewayAddress("known-after-apply.invalid", 15443)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks: the own clusterUUID and the private key."""
+
+    uuid: str
+    private_key: str = field(repr=False)
+
+
+@dataclass
+class Learnt:
+    """What was fetched. C(outcomes) by resource name; C(sources) is what imports are computed from."""
+
+    outcomes: dict[str, FederationMetadata | Failure] = field(default_factory=dict)
+    sources: list[ImportSource] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def imports(self, namespace: str, *, failover: bool) -> Imports:
+        """The objects for a namespace."""
+        return compute_imports(self.sources, namespace=namespace, failover=failover)
+
+
+def learn(
+    neighbours: Sequence[Neighbour],
+    federations: Mapping[str, Object],
+    identity: Identity | None,
+    *,
+    planning: bool = False,
+) -> Learnt:
+    """Ask every neighbour what it publishes. Never raises for a neighbour's sake: last known good stays.
+
+    While C(planning) (check mode), a member whose exporter can't answer yet stands as its API describes it.
+    """
+    learnt = Learnt()
+    known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
+    results = each(lambda item: _ask(item, federations.get(item.resource_name), identity), known)
+    for neighbour, result in zip(known, results):
+        _take(learnt, neighbour, result, federations.get(neighbour.resource_name), planning)
+    return learnt
+
+
+def _ask(
+    neighbour: Neighbour, resource: Object | None, identity: Identity | None
+) -> tuple[FederationMetadata, tuple[Finding, ...]]:
+    proved = cached_public((resource or {}).get("status"))
+    if neighbour.hold:
+        raise ProofError(f"it is held: {neighbour.hold}", reason="ConfigurationError", remedy="repair that first")
+    if resource is None or proved is None or not neighbour.trust_domain or not neighbour.endpoint:
+        raise ProofError(
+            "its identity is not proved yet", reason="AwaitingPublic", remedy="run the role root_exchange first"
+        )
+    if _public_failed(resource) == "ClusterUUIDMismatch":
+        # Somebody else may answer there: nothing signed is sent.
+        raise ProofError(
+            "its clusterUUID changed, so no token is sent", reason="ClusterUUIDMismatch", remedy="see root_exchange"
+        )
+    if identity is None:
+        raise ProofError(
+            "this cluster has no key pair to sign with", reason="TokenGenerationFailed", remedy="run metadata_exporter"
+        )
+    return _fetch(neighbour, proved, identity)
+
+
+def _fetch(
+    neighbour: Neighbour, proved: PublicMetadata, identity: Identity, pause: Callable[[float], None] = time.sleep
+) -> tuple[FederationMetadata, tuple[Finding, ...]]:
+    client = MetadataClient(str(neighbour.endpoint), ca=neighbour.ca, insecure=neighbour.insecure)
+    for seconds in (*UNAUTHORIZED_PAUSES_SECONDS, None):
+        token = sign_token(
+            identity.private_key,
+            subject=identity.uuid,
+            audience=proved.cluster_uuid,
+            scope=names.SCOPE_FEDERATION,
+            now=time.time(),
+        )
+        try:
+            document, findings, _server_time = client.federation(token, str(neighbour.trust_domain))
+            return document, tuple(findings)
+        except NeighbourError as error:
+            if error.status != UNAUTHORIZED or seconds is None:
+                raise
+            pause(seconds)
+    raise AssertionError("unreachable")
+
+
+def _public_failed(resource: Mapping[str, Any]) -> str:
+    for condition in (resource.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PublicMetadataExchangeReady" and condition.get("status") == "False":
+            return str(condition.get("reason") or "")
+    return ""
+
+
+def _take(
+    learnt: Learnt,
+    neighbour: Neighbour,
+    result: tuple[FederationMetadata, tuple[Finding, ...]] | AllianceError,
+    resource: Object | None,
+    planning: bool,
+) -> None:
+    name = neighbour.resource_name
+    remembered = cached_private((resource or {}).get("status"))
+    document: FederationMetadata | None
+    if isinstance(result, AllianceError):
+        planned = _planned(neighbour) if planning and remembered is None else None
+        document = planned or remembered
+        learnt.outcomes[name] = planned or Failure.of(result)
+        if planned is None:
+            learnt.findings.append(_finding(neighbour, result, remembered))
+    else:
+        document, findings = result
+        learnt.findings += [finding.located(neighbour=neighbour.name) for finding in findings]
+        learnt.outcomes[name] = document
+        if not document.ingress_gateways:
+            document = _with_known_gateways(learnt, neighbour, document, remembered)
+    domain = neighbour.trust_domain or ((resource or {}).get("spec") or {}).get("trustDomain")
+    if document is not None and document.ingress_gateways and domain:
+        learnt.sources.append(ImportSource(neighbour.name, str(domain), document, neighbour.locality))
+
+
+def _with_known_gateways(
+    learnt: Learnt, neighbour: Neighbour, document: FederationMetadata, remembered: FederationMetadata | None
+) -> FederationMetadata | None:
+    """A neighbour that names no gateway keeps those that it had, and what it publishes is believed."""
+    learnt.findings.append(
+        Finding(
+            "error",
+            "neighbour-without-gateway",
+            "it names no ingress gateway" + (" (the known ones stay)" if remembered else ""),
+            "give its gateway an address, or set alliance_gateway.advertise there",
+            neighbour=neighbour.name,
+        )
+    )
+    if remembered is None:
+        return None
+    return replace(document, ingress_gateways=remembered.ingress_gateways)
+
+
+def _planned(neighbour: Neighbour) -> FederationMetadata | None:
+    state = neighbour.state
+    if state is None or state.published is None:
+        return None
+    gateways = state.gateways or ({"address": UNKNOWN_GATEWAY.address, "port": UNKNOWN_GATEWAY.port},)
+    return FederationMetadata.from_dict({"ingressGateways": list(gateways), "publicServices": list(state.published)})
+
+
+def _finding(neighbour: Neighbour, error: AllianceError, remembered: FederationMetadata | None) -> Finding:
+    kept = " (what was known of it stays)" if remembered is not None else ""
+    code = f"private-{getattr(error, 'reason', '') or 'FetchFailed'}"
+    return Finding("error", code, f"{error.message}{kept}", error.remedy or "", neighbour=neighbour.name)

@@ -1,0 +1,185 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Root exchange in one cluster: fetch, prove, and decide whom it trusts for what. Writing is the module's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    Failure,
+    cached_public,
+    federation_resource,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import shared_mesh_config
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
+    ProofError,
+    duplicates,
+    prove,
+    public_from_state,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import secret_manifest
+from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
+
+Object = dict[str, Any]
+
+# What a plan shows where only the real run can know (RFC 2606: never resolves).
+UNKNOWN_ENDPOINT = "https://known-after-apply.invalid/metadata/"
+
+
+@dataclass
+class Trust:
+    """What a cluster should have after the exchange.
+
+    C(outcomes): by resource name, the proved document or why there is none. C(trusted): the documents that roots and keys are
+    taken from, fresh or last known good.
+    """
+
+    resources: dict[str, Object] = field(default_factory=dict)
+    outcomes: dict[str, PublicMetadata | Failure] = field(default_factory=dict)
+    trusted: dict[str, PublicMetadata] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def objects(self, namespace: str, root_namespace: str) -> list[Object]:
+        """The manifests: shared mesh config, the neighbours' keys for the exporter, the IstioFederation resources."""
+        anchors: dict[str, list[str]] = {}
+        keys: dict[str, dict[str, str]] = {}
+        for name, document in self.trusted.items():
+            anchors.setdefault(self.domains[name], []).extend(anchors_for(document.root_ca, self.domains[name]))
+            entry = document.to_dict()
+            entry.pop("trustDomain", None)
+            keys[document.cluster_uuid] = entry
+        mesh = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": names.SHARED_MESH_CONFIGMAP, "namespace": root_namespace},
+            "data": {names.SHARED_MESH_KEY: shared_mesh_config(anchors)},
+        }
+        known = json.dumps(keys, sort_keys=True)
+        secret = secret_manifest(namespace, names.REMOTE_METADATA_SECRET, {names.REMOTE_METADATA_KEY: known})
+        return [mesh, secret, *(self.resources[name] for name in sorted(self.resources))]
+
+
+def exchange(
+    neighbours: Sequence[Neighbour],
+    federations: Mapping[str, Object],
+    own_uuid: str,
+    *,
+    planning: bool = False,
+) -> Trust:
+    """Ask every neighbour who it is. Never raises for a neighbour's sake: last known good stays, and a finding tells it.
+
+    While C(planning) (check mode), a member whose exporter is not there yet stands as its API describes it.
+    """
+    trust = Trust()
+    known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
+    results = each(lambda item: _learn(item, federations.get(item.resource_name), own_uuid, planning), known)
+    proved = {item.name: doc for item, doc in zip(known, results) if isinstance(doc, PublicMetadata)}
+    claimed_twice = duplicates(proved)
+    for neighbour, result in zip(known, results):
+        _take(trust, neighbour, claimed_twice.get(neighbour.name) or result, federations, planning)
+    return trust
+
+
+def _learn(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> PublicMetadata:
+    remembered = cached_public((resource or {}).get("status"))
+    if neighbour.hold:
+        raise ProofError(f"it is held: {neighbour.hold}", reason="ConfigurationError", remedy="repair that first")
+    if not neighbour.trust_domain:
+        raise ProofError(
+            "its API can't be read and its trust domain is not known",
+            reason="AwaitingPublic",
+            remedy="make its API reachable, or set alliance_trust_domain",
+        )
+    try:
+        document = _fetch(neighbour)
+    except AllianceError:
+        planned = _planned(neighbour) if planning and remembered is None else None
+        if planned is None:
+            raise
+        return planned
+    return prove(document, neighbour, remembered, own_uuid)
+
+
+def _fetch(neighbour: Neighbour) -> PublicMetadata:
+    if not neighbour.endpoint:
+        raise ProofError(
+            "its metadata endpoint is not known",
+            reason="FetchFailed",
+            remedy="let the run finish for that cluster, or set alliance_metadata_endpoint",
+        )
+    document, _server_time = MetadataClient(
+        neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure
+    ).public()
+    return document
+
+
+def _planned(neighbour: Neighbour) -> PublicMetadata | None:
+    # The real key pair is made by the real run; any key has the plan's shape, and Secrets are never shown.
+    return public_from_state(neighbour.state, generate_key_pair().public_pem) if neighbour.state else None
+
+
+def _take(
+    trust: Trust,
+    neighbour: Neighbour,
+    result: PublicMetadata | AllianceError,
+    federations: Mapping[str, Object],
+    planning: bool,
+) -> None:
+    name = neighbour.resource_name
+    resource = federations.get(name)
+    remembered = cached_public((resource or {}).get("status"))
+    endpoint = neighbour.endpoint or (UNKNOWN_ENDPOINT if planning else None)
+    if neighbour.trust_domain and endpoint and not neighbour.hold:
+        trust.resources[name] = federation_resource(
+            name,
+            trust_domain=neighbour.trust_domain,
+            endpoint=endpoint,
+            ca=neighbour.ca,
+            insecure=neighbour.insecure,
+        )
+    elif resource is not None:
+        trust.resources[name] = _carried_over(resource)
+    domain = str(((resource or {}).get("spec") or {}).get("trustDomain") or neighbour.trust_domain or "")
+    if isinstance(result, PublicMetadata):
+        trust.outcomes[name] = result
+        trust.trusted[name] = result
+        trust.domains[name] = str(neighbour.trust_domain)
+        return
+    trust.outcomes[name] = Failure.of(result)
+    trust.findings.append(_finding(neighbour, result, remembered))
+    if remembered is not None and domain:
+        trust.trusted[name] = remembered
+        trust.domains[name] = domain
+
+
+def _carried_over(resource: Mapping[str, Any]) -> Object:
+    """The manifest of a resource as it is: what can't be decided now stays."""
+    spec = resource["spec"]
+    metadata = spec.get("metadata") or {}
+    return federation_resource(
+        resource["metadata"]["name"],
+        trust_domain=spec["trustDomain"],
+        endpoint=spec["metadataEndpoint"],
+        ca=metadata.get("clusterCA"),
+        insecure=bool(metadata.get("enableInsecureConnection")),
+    )
+
+
+def _finding(neighbour: Neighbour, error: AllianceError, remembered: PublicMetadata | None) -> Finding:
+    kept = " (what was known of it stays)" if remembered is not None else ""
+    code = f"public-{getattr(error, 'reason', '') or 'FetchFailed'}"
+    return Finding("error", code, f"{error.message}{kept}", error.remedy or "", neighbour=neighbour.name)

@@ -1,0 +1,38 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets as texts: reading their values, and manifests for writing them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Mapping
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import SECRET
+
+
+def read_secret(client: Client, namespace: str, name: str) -> dict[str, str]:
+    """The text values of a Secret; empty when it does not exist. Raises AllianceError for a value that is no text."""
+    secret = client.get(SECRET, name, namespace)
+    values = (secret or {}).get("data") or {}
+    try:
+        return {key: base64.b64decode(value).decode() for key, value in values.items()}
+    except (binascii.Error, UnicodeDecodeError):
+        raise AllianceError(
+            "a value in it is no text", cluster=client.cluster, obj=f"Secret {namespace}/{name}", remedy="replace it"
+        ) from None
+
+
+def secret_manifest(namespace: str, name: str, values: Mapping[str, str], kind: str = "Opaque") -> dict[str, Any]:
+    """The manifest of a Secret of a type with text values."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in sorted(values.items())},
+    }

@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module cluster_info: one cluster, as the alliance needs to know it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_info
+short_description: Read what an alliance needs to know of a cluster
+version_added: 0.1.0
+author:
+  - The meshalliance.istio authors (@meshalliance)
+description:
+  - Reads a cluster's identity, trust domain, root certificates, Istio settings, ingress gateway and published services through its API.
+  - What would keep the cluster from being a member is not an error but a list of findings, so that all of it can be shown at once.
+options:
+  namespace:
+    description: Namespace of the alliance's objects.
+    type: str
+    default: istio-alliance
+  root_namespace:
+    description: Istio's root namespace, where istiod runs.
+    type: str
+    default: istio-system
+  revision:
+    description: The revision of Istio to use where several run.
+    type: str
+  tls_secret:
+    description: Name of the Secret with the certificate of the metadata endpoint, of which C(ca.crt) is read.
+    type: str
+    default: alliance-metadata-tls
+  gather_published:
+    description: Whether to return the published services one by one. On large clusters that is much data.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - meshalliance.istio.auth
+  - meshalliance.istio.attributes.info
+"""
+
+EXAMPLES = r"""
+- name: Read a cluster
+  meshalliance.istio.cluster_info:
+    kubeconfig: ~/.kube/config
+    context: cluster-a
+  register: result
+
+- name: Show its trust domain and what would not work
+  ansible.builtin.debug:
+    msg: "{{ result.state.trust_domain }}: {{ result.state.findings }}"
+"""
+
+RETURN = r"""
+state:
+  description: The cluster.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: The name given in O(cluster).
+      type: str
+    uuid:
+      description: The UID of its namespace kube-system, which is its clusterUUID on the wire.
+      type: str
+    kubernetes_version:
+      description: Version of the API server.
+      type: str
+    trust_domain:
+      description: Trust domain of its mesh.
+      type: str
+    cluster_domain:
+      description: Domain of its Services.
+      type: str
+    root_namespace:
+      description: Istio's root namespace.
+      type: str
+    namespace:
+      description: Namespace of the alliance's objects.
+      type: str
+    revision:
+      description: The revision of Istio that the alliance uses.
+      type: str
+    istio:
+      description: Every istiod with its version and settings.
+      type: list
+      elements: dict
+    roots:
+      description: Its root certificates, PEM.
+      type: str
+    root_fingerprints:
+      description: SHA-256 fingerprints of the roots.
+      type: list
+      elements: str
+    authn_key_pub:
+      description: Public key of its exporter, PEM; null before there is one.
+      type: str
+    pod_cidrs:
+      description: Pod subnets of its nodes.
+      type: list
+      elements: str
+    service_cidrs:
+      description: Service subnets, where the API server tells them (Kubernetes 1.33).
+      type: list
+      elements: str
+    gateways:
+      description: Addresses and ports of its ingress gateway; null when it has none.
+      type: list
+      elements: dict
+    gateway_exists:
+      description: Whether the Service of the ingress gateway exists.
+      type: bool
+    exporter_ready:
+      description: Whether its metadata-exporter is ready.
+      type: bool
+    metadata_endpoint:
+      description: URL of its metadata endpoint behind the ingress gateway.
+      type: str
+    metadata_ca:
+      description: CA certificate of that endpoint, PEM.
+      type: str
+    public_services:
+      description: Number of published services.
+      type: int
+    published:
+      description: The published services as on the wire; null unless asked for with O(gather_published).
+      type: list
+      elements: dict
+    outdated_workloads:
+      description: Workloads whose sidecars were started before the alliance's ProxyConfig and need one restart.
+      type: list
+      elements: str
+    findings:
+      description: What would not work, with severity, code, message, object and remedy.
+      type: list
+      elements: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster
+from ansible_collections.meshalliance.istio.plugins.module_utils._module import client_of, cluster_module, run
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """Read the cluster."""
+    params = module.params
+    place = Place(params["namespace"], params["root_namespace"], params["revision"], params["tls_secret"])
+    state = read_cluster(
+        client_of(module), params["cluster"] or "", place, with_published=params["gather_published"]
+    )
+    return {"changed": False, "state": state.to_dict()}
+
+
+def main() -> None:
+    """Entry point."""
+    run(
+        cluster_module(
+            {
+                "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
+                "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
+                "revision": {"type": "str"},
+                "tls_secret": {"type": "str", "default": names.METADATA_TLS_SECRET, "no_log": False},
+                "gather_published": {"type": "bool", "default": False},
+            }
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module service_entries: the neighbours' published services, callable here under their own names."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_entries
+short_description: Make the neighbours' published services callable
+version_added: 0.1.0
+author:
+  - The meshalliance.istio authors (@meshalliance)
+description:
+  - Asks each neighbour that M(meshalliance.istio.trust_anchors) has proved for its published services and gateways, with a request signed by the
+    cluster's own key, and keeps one ServiceEntry and one DestinationRule for each host.
+  - What a neighbour no longer publishes is removed. A neighbour that does not answer, or that names no gateway, changes nothing.
+options:
+  neighbours:
+    description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The neighbour's inventory name.
+        type: str
+        required: true
+      trust_domain:
+        description: Its trust domain.
+        type: str
+      metadata_endpoint:
+        description: URL of its metadata endpoint.
+        type: str
+      metadata_ca:
+        description: CA certificates, PEM, that the endpoint is verified with in addition to the system's.
+        type: str
+      metadata_insecure:
+        description: Whether to leave the endpoint's TLS certificate unverified.
+        type: bool
+        default: false
+      root_fingerprints:
+        description: SHA-256 pins of its roots.
+        type: list
+        elements: str
+        default: []
+      locality:
+        description: Where it is, as C(region/zone/subzone).
+        type: str
+      hold:
+        description: Why nothing new may be taken from it; empty when it may.
+        type: str
+        default: ""
+      state:
+        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't be read.
+        type: dict
+  namespace:
+    description: Namespace of the ServiceEntries and DestinationRules.
+    type: str
+    default: istio-alliance
+  failover:
+    description: Whether the nearest of several gateways is called first and failing ones are left out for a while.
+    type: bool
+    default: false
+  status_refresh:
+    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a change.
+    type: int
+    default: 300
+  state:
+    description:
+      - V(present) imports. V(absent) removes everything that was imported. V(rendered) fetches and returns the manifests, and writes nothing.
+    type: str
+    choices: [present, absent, rendered]
+    default: present
+extends_documentation_fragment:
+  - meshalliance.istio.auth
+  - meshalliance.istio.attributes
+"""
+
+EXAMPLES = r"""
+- name: Import the neighbours' services
+  meshalliance.istio.service_entries:
+    context: cluster-a
+    neighbours: "{{ members | meshalliance.istio.alliance_neighbours(inventory_hostname) }}"
+"""
+
+RETURN = r"""
+imported:
+  description: Number of imported hosts by neighbour.
+  returned: O(state=present) or O(state=rendered)
+  type: dict
+  sample: {cluster-b: 12}
+rendered:
+  description: The manifests.
+  returned: O(state=rendered)
+  type: list
+  elements: dict
+findings:
+  description: What did not work, by neighbour.
+  returned: O(state=present) or O(state=rendered)
+  type: list
+  elements: dict
+objects:
+  description: The objects that were written or deleted; in check mode those that would be.
+  returned: O(state=present) or O(state=absent)
+  type: list
+  elements: dict
+counts:
+  description: How many objects were created, updated, deleted and left as they were.
+  returned: O(state=present) or O(state=absent)
+  type: dict
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
+    NEIGHBOURS_ARGUMENT_SPEC,
+    neighbours_from,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
+    StatusWriter,
+    read_federations,
+    with_statuses,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import Identity, learn
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
+from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    client_of,
+    cluster_module,
+    make_so,
+    run,
+)
+
+
+def _identity(client: Client, namespace: str) -> Identity | None:
+    key = read_secret(client, namespace, names.AUTHN_KEYPAIR_SECRET).get(names.AUTHN_PRIVATE_KEY)
+    return Identity(read_uuid(client), key) if key else None
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """Fetch, compute, write."""
+    params = module.params
+    client = client_of(module)
+    applyset = ApplySet("alliance-imports", params["namespace"])
+    if params["state"] == "absent":
+        return make_so(module, client, None, applyset)
+    neighbours = neighbours_from(params["neighbours"])
+    federations = read_federations(client)
+    learnt = learn(neighbours, federations, _identity(client, params["namespace"]), planning=module.check_mode)
+    imports = learnt.imports(params["namespace"], failover=params["failover"])
+    cluster = params["cluster"] or ""
+    summary = {
+        "imported": {neighbour.name: len(imports.hostnames.get(neighbour.name, ())) for neighbour in neighbours},
+        "findings": [item.located(cluster=cluster).to_dict() for item in (*learnt.findings, *imports.findings)],
+    }
+    if params["state"] == "rendered":
+        return {"changed": False, "rendered": list(imports.objects), **summary}
+    result = make_so(module, client, list(imports.objects), applyset)
+    statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
+    for name, outcome in learnt.outcomes.items():
+        if name in federations:
+            statuses.update(federations[name], private=outcome)
+    if not module.check_mode:
+        statuses.write()
+    return {**with_statuses(result, statuses), **summary}
+
+
+def main() -> None:
+    """Entry point."""
+    run(
+        cluster_module(
+            {
+                "neighbours": NEIGHBOURS_ARGUMENT_SPEC,
+                "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
+                "failover": {"type": "bool", "default": False},
+                "status_refresh": {"type": "int", "default": 300},
+                "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
+            }
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
