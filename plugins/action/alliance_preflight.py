@@ -39,5 +39,9 @@ class ActionModule(ActionBase):
         if errors:
             lines = finding_lines(errors)
             display.display("\n".join(lines), color="red")
-            return {**result, "failed": True, "msg": f"{len(errors)} findings keep {host} out of the alliance: " + " | ".join(lines)}
+            return {
+                **result,
+                "failed": True,
+                "msg": f"{len(errors)} findings keep {host} out of the alliance: " + " | ".join(lines),
+            }
         return result

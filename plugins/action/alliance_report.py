@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -44,7 +45,9 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         hosts = variables["groups"].get(arguments["group"], [])
         hostvars = variables["hostvars"]
-        others = next((hostvars[host]["preflight_others"] for host in hosts if "preflight_others" in hostvars[host]), {})
+        others = next(
+            (hostvars[host]["preflight_others"] for host in hosts if "preflight_others" in hostvars[host]), {}
+        )
         states = {item["item"]: item["state"] for item in others.get("results") or [] if item.get("state")}
         members = members_from(hostvars, hosts, states)
         results = {host: result for host in hosts if (result := _host_result(hostvars[host])) is not None}

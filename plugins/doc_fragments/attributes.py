@@ -17,10 +17,12 @@ attributes:
     description: Can run in check mode and tell what would change, without a single mutating request.
     support: full
   diff_mode:
-    description: Returns what changed, or in check mode would change, object by object; values of Secrets are never shown.
+    description: Returns what changed, or in check mode would change, object by object; values of Secrets are never
+      shown.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation writes nothing.
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation writes
+      nothing.
     support: full
 """
 

@@ -15,7 +15,8 @@ options:
   kubeconfig:
     description:
       - Path of a kubeconfig file, or its content as a dictionary.
-      - Options win over the environment. C(K8S_AUTH_KUBECONFIG), C(K8S_AUTH_CONTEXT), C(K8S_AUTH_HOST), C(K8S_AUTH_API_KEY) and the
+      - Options win over the environment. C(K8S_AUTH_KUBECONFIG), C(K8S_AUTH_CONTEXT), C(K8S_AUTH_HOST),
+        C(K8S_AUTH_API_KEY) and the
         other variables that kubernetes.core knows are used only when no option names a way to the API server.
       - A kubeconfig (or O(context)) and O(host) with its credentials exclude each other.
     type: raw

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -15,7 +16,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.libra
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
     ADOPT_REFUSE,
     Applier,
-    ApplyFailed,
+    ApplyError,
     Change,
     planned_changes,
 )
@@ -49,7 +50,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) 
         result = work(module)
     except AllianceError as error:
         located = error.located(cluster=module.params.get("cluster"))
-        outcome = error.outcome if isinstance(error, ApplyFailed) else None
+        outcome = error.outcome if isinstance(error, ApplyError) else None
         module.fail_json(
             msg=str(located),
             changed=bool(outcome and outcome.changed),
@@ -92,7 +93,10 @@ def change_results(changes: list[Change], unchanged: int, manager: str) -> dict[
     return {
         "changed": bool(changes),
         "counts": {
-            **{action: sum(change.action == action for change in changes) for action in ("created", "updated", "deleted")},
+            **{
+                action: sum(change.action == action for change in changes)
+                for action in ("created", "updated", "deleted")
+            },
             "unchanged": unchanged,
         },
         "objects": [{"action": change.action, **reference(change.object)} for change in changes],

@@ -15,7 +15,8 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Compares all members with each other (trust domains, subnets, identities) and checks each one's Istio. Prints every finding of the host at once and
+  - Compares all members with each other (trust domains, subnets, identities) and checks each one's Istio. Prints
+    every finding of the host at once and
     fails it when one is an error.
   - An error can be made a warning for a host with the variable C(alliance_ignored_findings), a list of codes.
 options:

@@ -15,7 +15,8 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Prints clusters by neighbours with the roots that are trusted, the services that were imported, the objects that were changed and all problems, from
+  - Prints clusters by neighbours with the roots that are trusted, the services that were imported, the objects that
+    were changed and all problems, from
     what the roles of this collection registered in the same run.
 options:
   group:

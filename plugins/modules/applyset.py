@@ -15,10 +15,13 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Applies any number of objects in one call. Each kind is read with one LIST, only what differs is written by server-side apply over
+  - Applies any number of objects in one call. Each kind is read with one LIST, only what differs is written by
+    server-side apply over
     parallel connections, and members of the set that are no longer wanted are deleted.
-  - Whether an object differs is decided from the fields that this field manager owns, so a second run sends no write at all.
-  - Sets follow Kubernetes' ApplySet convention (KEP-3659) with a ConfigMap as parent, so C(kubectl) shows and respects them. An interrupted run is
+  - Whether an object differs is decided from the fields that this field manager owns, so a second run sends no write
+    at all.
+  - Sets follow Kubernetes' ApplySet convention (KEP-3659) with a ConfigMap as parent, so C(kubectl) shows and
+    respects them. An interrupted run is
     completed by the next one.
 options:
   definitions:
@@ -48,7 +51,8 @@ options:
     default: present
   adopt:
     description:
-      - What to do with an object that exists and is not of O(applyset). V(always) makes it a member, V(refuse) makes it an error, V(skip) leaves it
+      - What to do with an object that exists and is not of O(applyset). V(always) makes it a member, V(refuse) makes
+        it an error, V(skip) leaves it
         as it is. One that belongs to another set is never taken.
     type: str
     choices: [always, refuse, skip]
@@ -58,7 +62,8 @@ options:
     type: str
     default: meshalliance.istio
   wait:
-    description: Whether to wait until Deployments, DaemonSets, StatefulSets, definitions and load balancers of the set are ready.
+    description: Whether to wait until Deployments, DaemonSets, StatefulSets, definitions and load balancers of the
+      set are ready.
     type: bool
     default: false
   wait_timeout:

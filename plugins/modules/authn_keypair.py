@@ -15,7 +15,8 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Makes an Ed25519 key pair in the Secret C(alliance-authn-keypair) (keys C(pub.pem) and C(priv.pem)) unless there is a usable one.
+  - Makes an Ed25519 key pair in the Secret C(alliance-authn-keypair) (keys C(pub.pem) and C(priv.pem)) unless there
+    is a usable one.
   - The private key never leaves the module's process and the cluster.
 options:
   namespace:
@@ -48,7 +49,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 public_key:
-  description: The public key, PEM with the label C(ED25519 PUBLIC KEY). In check mode empty for a key pair that does not exist yet.
+  description: The public key, PEM with the label C(ED25519 PUBLIC KEY). In check mode empty for a key pair that does
+    not exist yet.
   returned: O(state=present)
   type: str
 objects:

@@ -15,8 +15,10 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Reads a cluster's identity, trust domain, root certificates, Istio settings, ingress gateway and published services through its API.
-  - What would keep the cluster from being a member is not an error but a list of findings, so that all of it can be shown at once.
+  - Reads a cluster's identity, trust domain, root certificates, Istio settings, ingress gateway and published
+    services through its API.
+  - What would keep the cluster from being a member is not an error but a list of findings, so that all of it can be
+    shown at once.
 options:
   namespace:
     description: Namespace of the alliance's objects.
@@ -152,9 +154,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     """Read the cluster."""
     params = module.params
     place = Place(params["namespace"], params["root_namespace"], params["revision"], params["tls_secret"])
-    state = read_cluster(
-        client_of(module), params["cluster"] or "", place, with_published=params["gather_published"]
-    )
+    state = read_cluster(client_of(module), params["cluster"] or "", place, with_published=params["gather_published"])
     return {"changed": False, "state": state.to_dict()}
 
 

@@ -15,9 +15,11 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Keeps a small CA and a server certificate under it, with the addresses of the alliance's ingress gateway, and renews the certificate when they
+  - Keeps a small CA and a server certificate under it, with the addresses of the alliance's ingress gateway, and
+    renews the certificate when they
     change or when it ends soon. Neighbours know the CA, so a renewal is nothing to them.
-  - The certificate is in O(secret) with the keys C(tls.crt), C(tls.key) and C(ca.crt), as cert-manager writes them. The CA's key is in the Secret
+  - The certificate is in O(secret) with the keys C(tls.crt), C(tls.key) and C(ca.crt), as cert-manager writes them.
+    The CA's key is in the Secret
     C(alliance-metadata-ca), which no pod mounts.
 options:
   namespace:
@@ -126,7 +128,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         ca = make_ca("meshalliance.istio metadata endpoint", now)
     served = read_secret(client, namespace, params["secret"])
     leaf = Issued(served.get("tls.crt", ""), served.get("tls.key", ""))
-    reason = "there is none" if not served else renewal_reason(leaf, ca.certificate, hosts, now, params["renew_before_days"])
+    reason = (
+        "there is none" if not served else renewal_reason(leaf, ca.certificate, hosts, now, params["renew_before_days"])
+    )
     if reason:
         leaf = make_leaf(ca, hosts, now)
     tls = {"tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": ca.certificate}

@@ -15,9 +15,11 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Asks each neighbour that M(meshalliance.istio.trust_anchors) has proved for its published services and gateways, with a request signed by the
+  - Asks each neighbour that M(meshalliance.istio.trust_anchors) has proved for its published services and gateways,
+    with a request signed by the
     cluster's own key, and keeps one ServiceEntry and one DestinationRule for each host.
-  - What a neighbour no longer publishes is removed. A neighbour that does not answer, or that names no gateway, changes nothing.
+  - What a neighbour no longer publishes is removed. A neighbour that does not answer, or that names no gateway,
+    changes nothing.
 options:
   neighbours:
     description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them.
@@ -55,7 +57,8 @@ options:
         type: str
         default: ""
       state:
-        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't be read.
+        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't
+          be read.
         type: dict
   namespace:
     description: Namespace of the ServiceEntries and DestinationRules.
@@ -66,12 +69,14 @@ options:
     type: bool
     default: false
   status_refresh:
-    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a change.
+    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a
+      change.
     type: int
     default: 300
   state:
     description:
-      - V(present) imports. V(absent) removes everything that was imported. V(rendered) fetches and returns the manifests, and writes nothing.
+      - V(present) imports. V(absent) removes everything that was imported. V(rendered) fetches and returns the
+        manifests, and writes nothing.
     type: str
     choices: [present, absent, rendered]
     default: present
@@ -120,6 +125,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import read_identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     NEIGHBOURS_ARGUMENT_SPEC,
     neighbours_from,
@@ -129,22 +135,14 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     read_federations,
     with_statuses,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import Identity, learn
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import learn
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     client_of,
     cluster_module,
     make_so,
     run,
 )
-
-
-def _identity(client: Client, namespace: str) -> Identity | None:
-    key = read_secret(client, namespace, names.AUTHN_KEYPAIR_SECRET).get(names.AUTHN_PRIVATE_KEY)
-    return Identity(read_uuid(client), key) if key else None
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -156,7 +154,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         return make_so(module, client, None, applyset)
     neighbours = neighbours_from(params["neighbours"])
     federations = read_federations(client)
-    learnt = learn(neighbours, federations, _identity(client, params["namespace"]), planning=module.check_mode)
+    learnt = learn(neighbours, federations, read_identity(client, params["namespace"]), planning=module.check_mode)
     imports = learnt.imports(params["namespace"], failover=params["failover"])
     cluster = params["cluster"] or ""
     summary = {

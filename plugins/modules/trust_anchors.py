@@ -15,8 +15,10 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Fetches each neighbour's public document and compares it with what the neighbour's API says (O(neighbours[].state)), with pins, or with what was
-    proved before. Only then its roots are trusted, as anchors that are constrained to the neighbour's trust domain, and its key is handed to the
+  - Fetches each neighbour's public document and compares it with what the neighbour's API says
+    (O(neighbours[].state)), with pins, or with what was
+    proved before. Only then its roots are trusted, as anchors that are constrained to the neighbour's trust domain,
+    and its key is handed to the
     own metadata-exporter.
   - Keeps one IstioFederation resource for each neighbour, whose status remembers what was proved.
   - A neighbour that does not answer, or whose answer is not proved, changes nothing. It is reported in RV(findings).
@@ -57,7 +59,8 @@ options:
         type: str
         default: ""
       state:
-        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't be read.
+        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't
+          be read.
         type: dict
   namespace:
     description: Namespace of the alliance's objects.
@@ -68,7 +71,8 @@ options:
     type: str
     default: istio-system
   status_refresh:
-    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a change.
+    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a
+      change.
     type: int
     default: 300
   state:
@@ -157,7 +161,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         statuses.write()
     trusted = {
-        neighbour.name: [fingerprint(root) for root in split_certificates(trust.trusted[neighbour.resource_name].root_ca)]
+        neighbour.name: [
+            fingerprint(root) for root in split_certificates(trust.trusted[neighbour.resource_name].root_ca)
+        ]
         for neighbour in neighbours
         if neighbour.resource_name in trust.trusted
     }

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Iterable, Iterator, Sequence
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
@@ -46,7 +46,10 @@ def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
     if member.peers is not None:
         if member.name in member.peers:
             yield Finding(
-                "error", "lists_itself", "alliance_peers names the cluster itself", "take it out of its own alliance_peers"
+                "error",
+                "lists_itself",
+                "alliance_peers names the cluster itself",
+                "take it out of its own alliance_peers",
             )
         known = {other.name for other in members}
         for peer in sorted(set(member.peers) - known):
@@ -79,7 +82,7 @@ def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
 
 def _cluster(member: Member, state: ClusterState) -> Iterator[Finding]:
     for reported in state.findings:
-        yield Finding(**{**reported})  # type: ignore[arg-type]
+        yield Finding(**reported)  # type: ignore[arg-type]
     if member.declared_domain and state.trust_domain and member.declared_domain != state.trust_domain:
         yield Finding(
             "error",
@@ -140,7 +143,8 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
                 "error",
                 "shared_mesh_config_taken",
                 f"SHARED_MESH_CONFIG already names {revision['shared_mesh_config']}",
-                f"istiod reads only one shared mesh config: move it to the primary one, or to {names.SHARED_MESH_CONFIGMAP}",
+                "istiod reads only one shared mesh config: move it to the primary one,"
+                f" or to {names.SHARED_MESH_CONFIGMAP}",
                 object=place,
             )
 
@@ -186,7 +190,7 @@ def _overlaps(members: Sequence[Member]) -> Iterator[Finding]:
         for cidr in cidrs
     ]
     for one, other in itertools.permutations(networks, 2):
-        if one[0] != other[0] and one[2].version == other[2].version and one[2].overlaps(other[2]):  # type: ignore[arg-type]
+        if one[0] != other[0] and one[2].version == other[2].version and one[2].overlaps(other[2]):
             yield Finding(
                 "error",
                 "subnets_overlap",

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class ClusterState:
     """The state of a cluster as its own API tells it.
 
     C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one); addresses are
-    C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has C(publicServices) as on the
+    C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has
+    C(publicServices) as on the
     wire and is only filled when asked for.
     """
 
@@ -50,5 +52,5 @@ class ClusterState:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClusterState:
         """The state from a module result; unknown keys are ignored, so that newer results can be read."""
-        known = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         return cls(**{key: value for key, value in known.items() if key in cls.__dataclass_fields__})

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import GatewayAddress
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import METADATA_PATH

@@ -4,22 +4,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an Istio control plane is set to, read from its objects: Deployment istiod, the mesh ConfigMap.
 
-Names by revision as in Istio's chart C(manifests/charts/istio-control/istio-discovery): Deployment C(istiod[-<revision>]), ConfigMap
+Names by revision as in Istio's chart C(manifests/charts/istio-control/istio-discovery): Deployment
+C(istiod[-<revision>]), ConfigMap
 C(istio[-<revision>]).
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 
-try:
+with contextlib.suppress(ImportError):  # told by libraries.missing_libraries()
     import yaml
-except ImportError:  # reported by missing_libraries()
-    pass
 
 DEFAULT_REVISION = "default"
 # Gateway, ServiceEntry and DestinationRule are served as networking.istio.io/v1 from here on.

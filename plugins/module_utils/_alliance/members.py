@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 
@@ -70,7 +71,9 @@ class Member:
         return [
             member
             for member in members
-            if member.name != self.name and (self.peers is None or member.name in self.peers) and member.lists(self.name)
+            if member.name != self.name
+            and (self.peers is None or member.name in self.peers)
+            and member.lists(self.name)
         ]
 
     def lists(self, name: str) -> bool:

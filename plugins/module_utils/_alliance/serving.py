@@ -2,9 +2,10 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificate that a metadata endpoint serves HTTPS with: a small CA of its own, and a leaf that is renewed under it.
+"""The certificate of a metadata endpoint: a small CA of its own, and a leaf that is renewed under it.
 
-Neighbours are given the CA, so a new leaf (other addresses, a new year) changes nothing for them. RFC 5280 profile, accepted by verifiers that are
+Neighbours are given the CA, so a new leaf (other addresses, a new year) changes nothing for them. RFC 5280 profile,
+accepted by verifiers that are
 strict about it (key identifiers on both, CA constraint critical).
 """
 
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import load_certificate
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import CertificateError
@@ -73,9 +75,7 @@ def make_leaf(ca: Issued, names: Sequence[str], now: datetime.datetime) -> Issue
     return _issued(builder.sign(ca_key, hashes.SHA256()), key)
 
 
-def renewal_reason(
-    leaf: Issued, ca_certificate: str, names: Sequence[str], now: datetime.datetime, days: int
-) -> str:
+def renewal_reason(leaf: Issued, ca_certificate: str, names: Sequence[str], now: datetime.datetime, days: int) -> str:
     """Why a leaf has to be made anew, in words for people; the empty string when it is good for C(days) more days."""
     try:
         certificate, ca = load_certificate(leaf.certificate), load_certificate(ca_certificate)
@@ -126,7 +126,7 @@ def _key_usage(**used: bool) -> Any:
 
 
 def _general_names(names: Sequence[str]) -> list[Any]:
-    result = []
+    result: list[Any] = []
     for name in sorted(set(names)):
         try:
             result.append(x509.IPAddress(ipaddress.ip_address(name)))
@@ -147,7 +147,5 @@ def _load_key(pem: str) -> Any:
 
 
 def _public_bytes(key: Any) -> bytes:
-    encoded: bytes = key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return encoded

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError

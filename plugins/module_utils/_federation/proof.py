@@ -4,14 +4,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is this document really the neighbour's? What must hold before a root or a key is trusted.
 
-A member's identity is read twice, through its API and from its exporter, and both must agree; one that only its exporter knows
+A member's identity is read twice, through its API and from its exporter, and both must agree; one that only its
+exporter knows
 needs pins. What was proved once is remembered in the IstioFederation status and compared ever after.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
     fingerprint,
@@ -46,16 +47,15 @@ def prove(
         raise ProofError(
             f"its clusterUUID was {remembered.cluster_uuid} and is now {document.cluster_uuid}",
             reason="ClusterUUIDMismatch",
-            remedy=f"when the cluster was made anew, delete the resource IstioFederation {neighbour.resource_name} in this"
-            " cluster and run again; otherwise somebody else answers at its endpoint",
+            remedy=f"when the cluster was made anew, delete the resource IstioFederation {neighbour.resource_name}"
+            " in this cluster and run again; otherwise somebody else answers at its endpoint",
         )
     if document.trust_domain and document.trust_domain != neighbour.trust_domain:
         raise ProofError(
             f"its exporter says trust domain {document.trust_domain}, expected is {neighbour.trust_domain}",
             remedy="correct alliance_trust_domain or alliance_metadata_endpoint",
         )
-    if neighbour.root_fingerprints:
-        _compare_pins(document, neighbour)
+    compare_pins(document, neighbour)
     if neighbour.state is not None:
         _compare_api(document, neighbour.state)
     elif not neighbour.root_fingerprints:
@@ -85,7 +85,10 @@ def public_from_state(state: ClusterState, authn_key_pub: str | None = None) -> 
     return PublicMetadata.create(state.uuid, key, state.roots, state.trust_domain)
 
 
-def _compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
+def compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
+    """Raises ProofError when the neighbour has pins and one of the document's roots is not among them."""
+    if not neighbour.root_fingerprints:
+        return
     pins = {normalise_fingerprint(text) for text in neighbour.root_fingerprints}
     unknown = sorted(_fingerprints(document.root_ca) - pins)
     if unknown:

@@ -2,11 +2,12 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IstioFederation resources of a cluster: the memory of what was proved and fetched, and the truth that users see."""
+"""The IstioFederation resources of a cluster: the memory of what was proved, and the truth that users see."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
@@ -73,7 +74,7 @@ class StatusWriter:
 
 
 def with_statuses(result: Mapping[str, Any], statuses: StatusWriter) -> dict[str, Any]:
-    """A module's result with the changed statuses added: to C(changed) and, as an object's own diff leaves them out, to C(diff)."""
+    """A module's result with the changed statuses in C(changed) and C(diff); an object's own diff leaves them out."""
     entries = []
     for change in statuses.changes:
         header = f"{ISTIO_FEDERATION.kind} {change.object['metadata']['name']} status"

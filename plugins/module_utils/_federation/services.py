@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
@@ -29,6 +30,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.impor
     compute_imports,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import ProofError
@@ -41,14 +43,6 @@ UNAUTHORIZED = 401
 UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
 # What a plan shows where only the real run can know.
 UNKNOWN_GATEWAY = GatewayAddress("known-after-apply.invalid", 15443)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who asks: the own clusterUUID and the private key."""
-
-    uuid: str
-    private_key: str = field(repr=False)
 
 
 @dataclass
@@ -78,7 +72,7 @@ def learn(
     learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
     results = each(lambda item: _ask(item, federations.get(item.resource_name), identity), known)
-    for neighbour, result in zip(known, results):
+    for neighbour, result in zip(known, results, strict=True):
         _take(learnt, neighbour, result, federations.get(neighbour.resource_name), planning)
     return learnt
 
@@ -102,12 +96,13 @@ def _ask(
         raise ProofError(
             "this cluster has no key pair to sign with", reason="TokenGenerationFailed", remedy="run metadata_exporter"
         )
-    return _fetch(neighbour, proved, identity)
+    return fetch_federation(neighbour, proved, identity)
 
 
-def _fetch(
+def fetch_federation(
     neighbour: Neighbour, proved: PublicMetadata, identity: Identity, pause: Callable[[float], None] = time.sleep
 ) -> tuple[FederationMetadata, tuple[Finding, ...]]:
+    """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError."""
     client = MetadataClient(str(neighbour.endpoint), ca=neighbour.ca, insecure=neighbour.insecure)
     for seconds in (*UNAUTHORIZED_PAUSES_SECONDS, None):
         token = sign_token(

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
@@ -43,7 +44,8 @@ UNKNOWN_ENDPOINT = "https://known-after-apply.invalid/metadata/"
 class Trust:
     """What a cluster should have after the exchange.
 
-    C(outcomes): by resource name, the proved document or why there is none. C(trusted): the documents that roots and keys are
+    C(outcomes): by resource name, the proved document or why there is none. C(trusted): the documents that roots and
+    keys are
     taken from, fresh or last known good.
     """
 
@@ -80,16 +82,16 @@ def exchange(
     *,
     planning: bool = False,
 ) -> Trust:
-    """Ask every neighbour who it is. Never raises for a neighbour's sake: last known good stays, and a finding tells it.
+    """Ask every neighbour who it is. Never raises for a neighbour's sake: last known good stays, with a finding.
 
     While C(planning) (check mode), a member whose exporter is not there yet stands as its API describes it.
     """
     trust = Trust()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
     results = each(lambda item: _learn(item, federations.get(item.resource_name), own_uuid, planning), known)
-    proved = {item.name: doc for item, doc in zip(known, results) if isinstance(doc, PublicMetadata)}
+    proved = {item.name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)}
     claimed_twice = duplicates(proved)
-    for neighbour, result in zip(known, results):
+    for neighbour, result in zip(known, results, strict=True):
         _take(trust, neighbour, claimed_twice.get(neighbour.name) or result, federations, planning)
     return trust
 
@@ -121,9 +123,7 @@ def _fetch(neighbour: Neighbour) -> PublicMetadata:
             reason="FetchFailed",
             remedy="let the run finish for that cluster, or set alliance_metadata_endpoint",
         )
-    document, _server_time = MetadataClient(
-        neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure
-    ).public()
+    document, _server_time = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure).public()
     return document
 
 

@@ -3,18 +3,21 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a set of objects be exactly so: read once per kind, apply what differs in parallel, prune what is no longer wanted.
+"""Make a set of objects be exactly so: read once per kind, apply what differs in parallel, prune the rest.
 
-A plan is computed first from what is live; check mode stops there. Written objects are never deleted before every object of the
-new set is there, and the parent records new kinds before they are written and forgets old ones after they are gone (KEP-3659), so a
+A plan is computed first from what is live; check mode stops there. Written objects are never deleted before every
+object of the
+new set is there, and the parent records new kinds before they are written and forgets old ones after they are gone
+(KEP-3659), so a
 run that is killed at any point is completed by the next one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
@@ -60,9 +63,7 @@ class Change:
     @property
     def object(self) -> Object:
         """The manifest, or the live object where there is no manifest any more."""
-        obj = self.desired or self.before
-        assert obj is not None
-        return obj
+        return self.desired or self.before or {}
 
     def diff(self, manager: str) -> dict[str, Any]:
         """The change for a module's diff."""
@@ -103,7 +104,7 @@ class Outcome:
         return bool(self.changes)
 
 
-class ApplyFailed(AllianceError):
+class ApplyError(AllianceError):
     """Some objects could not be written; C(outcome) has those that were."""
 
     def __init__(self, failures: Sequence[AllianceError], outcome: Outcome, cluster: str | None) -> None:
@@ -120,7 +121,9 @@ class Applier:
         self.client = client
         self.manager = manager
 
-    def plan(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: str = ADOPT_ALWAYS) -> Plan:
+    def plan(
+        self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: str = ADOPT_ALWAYS
+    ) -> Plan:
         """Compare a set with what is live. Writes nothing.
 
         With an ApplySet, live members that are not in C(objects) are deleted. An object that exists and is not of the
@@ -169,7 +172,7 @@ class Applier:
     def execute(self, plan: Plan, applyset: ApplySet | None = None, *, wait: float = 0.0) -> Outcome:
         """Carry out a plan; with C(wait) seconds, until what was written and what was there is ready.
 
-        Raises ApplyFailed when objects could not be written (the others are), WaitTimeout when they don't get ready.
+        Raises ApplyError when objects could not be written (the others are), WaitTimeoutError for those not ready.
         """
         outcome = Outcome(unchanged=len(plan.unchanged))
         written: list[Object] = []
@@ -218,7 +221,9 @@ class Applier:
                 places |= {(kind, ns) for ns in recorded.namespaces} if kind.namespaced else {(kind, "")}
         selector = f"{PART_OF_LABEL}={applyset.id}"
         found: dict[Key, Object] = {}
-        lists = self._parallel(lambda p: self.client.list(p[0], p[1] or None, label_selector=selector), sorted(places, key=str))
+        lists = self._parallel(
+            lambda p: self.client.list(p[0], p[1] or None, label_selector=selector), sorted(places, key=str)
+        )
         for (kind, _namespace), listed in lists:
             for obj in listed.items:
                 found[(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])] = obj
@@ -307,7 +312,7 @@ class Applier:
             else:
                 outcome.changes.append(change)
         if failures:
-            raise ApplyFailed(failures, outcome, self.client.cluster)
+            raise ApplyError(failures, outcome, self.client.cluster)
         return written
 
     def _delete_all(self, changes: Sequence[Change], outcome: Outcome) -> None:
@@ -327,14 +332,14 @@ class Applier:
             else:
                 failures.append(failure)
         if failures:
-            raise ApplyFailed(failures, outcome, self.client.cluster)
+            raise ApplyError(failures, outcome, self.client.cluster)
 
     @staticmethod
     def _parallel(function: Callable[[Any], T], items: Sequence[Any]) -> list[tuple[Any, T]]:
         if len(items) < 2:
             return [(item, function(item)) for item in items]
         with ThreadPoolExecutor(min(len(items), POOL_SIZE)) as pool:
-            return list(zip(items, pool.map(function, items)))
+            return list(zip(items, pool.map(function, items), strict=True))
 
 
 def planned_changes(plan: Plan, applyset: ApplySet | None) -> list[Change]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 

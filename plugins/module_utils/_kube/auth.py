@@ -13,8 +13,9 @@ inventory would then be sent to one cluster.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 
@@ -93,7 +94,9 @@ _ENVIRONMENT_NAMES = {"client_cert": "CERT_FILE", "client_key": "KEY_FILE", "ca_
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {name: f"K8S_AUTH_{_ENVIRONMENT_NAMES.get(name, name.upper())}" for name in KUBECONFIG_OPTIONS + HOST_OPTIONS}
+    names = {
+        name: f"K8S_AUTH_{_ENVIRONMENT_NAMES.get(name, name.upper())}" for name in KUBECONFIG_OPTIONS + HOST_OPTIONS
+    }
     return {name: environ[variable] for name, variable in names.items() if environ.get(variable)}
 
 

@@ -10,11 +10,13 @@ Thread-safe: the apply set sends its requests from several threads over the same
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import resolver
@@ -27,10 +29,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connectio
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
 
-try:
+with contextlib.suppress(ImportError):  # told by libraries.missing_libraries()
     import urllib3
-except ImportError:  # the modules report it with missing_required_lib
-    pass
 
 Object = dict[str, Any]
 
@@ -118,11 +118,15 @@ class Client:
                 headers["Content-Type"] = content_type
             try:
                 response = self._connection.pool.request(
-                    method, url, body=data, headers=headers, timeout=urllib3.Timeout(CONNECT_SECONDS, READ_SECONDS)
+                    method,
+                    url,
+                    body=data,
+                    headers=headers,
+                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
                 )
             except urllib3.exceptions.HTTPError as error:
                 # A refused or silent address seldom answers a second later; a connection that broke often does.
-                if attempt == ATTEMPTS or isinstance(error, _unreachable()) and attempt >= 2:
+                if attempt == ATTEMPTS or (isinstance(error, _unreachable()) and attempt >= 2):
                     raise self._network_error(error) from error
                 time.sleep(_pause(attempt, None))
                 continue
@@ -201,7 +205,7 @@ class Client:
         if resource_version:
             query["resourceVersion"] = resource_version
         path = kind.path(namespace)
-        timeout = urllib3.Timeout(CONNECT_SECONDS, timeout_seconds + 15.0)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds + 15.0)
         try:
             response = self._connection.pool.request(
                 "GET",
@@ -258,10 +262,10 @@ class Client:
         date = self.request("GET", "/version").headers.get("Date")
         return email.utils.parsedate_to_datetime(date).timestamp() if date else None
 
-    def _find_resources(self, api_version: str) -> list[Object]:
+    def _find_resources(self, api_version: str) -> Any:
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            resources: list[Object] = self.request("GET", path).body["resources"]
+            resources: Any = self.request("GET", path).body["resources"]
         except ApiError as error:
             if error.status == 404:
                 return []
@@ -324,7 +328,11 @@ def describe(obj: Mapping[str, Any]) -> str:
     """C(Kind namespace/name) of an object, as messages call it."""
     metadata = obj.get("metadata") or {}
     name = metadata.get("name", "?")
-    return f"{obj.get('kind', '?')} {metadata['namespace']}/{name}" if metadata.get("namespace") else f"{obj.get('kind', '?')} {name}"
+    return (
+        f"{obj.get('kind', '?')} {metadata['namespace']}/{name}"
+        if metadata.get("namespace")
+        else f"{obj.get('kind', '?')} {name}"
+    )
 
 
 def _unreachable() -> tuple[type[Exception], ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
@@ -216,7 +217,9 @@ def _secret_text(client: Client, namespace: str, name: str, key: str) -> str | N
     try:
         return base64.b64decode(value).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise AllianceError(f"its key {key} is not PEM", obj=f"Secret {namespace}/{name}", remedy="replace it") from error
+        raise AllianceError(
+            f"its key {key} is not PEM", obj=f"Secret {namespace}/{name}", remedy="replace it"
+        ) from error
 
 
 def _service_cidrs(client: Client) -> tuple[str, ...]:
@@ -228,7 +231,9 @@ def _service_cidrs(client: Client) -> tuple[str, ...]:
 def _outdated_workloads(client: Client) -> tuple[str, ...]:
     """Workloads with a sidecar that was started before the mesh-wide ProxyConfig: they don't follow new roots."""
     pods = client.list(kinds.POD, label_selector=INJECTED_PODS).items
-    return tuple(sorted({_workload(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and _is_outdated(pod)}))
+    return tuple(
+        sorted({_workload(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and _is_outdated(pod)})
+    )
 
 
 def _is_outdated(pod: Mapping[str, Any]) -> bool:

@@ -7,8 +7,10 @@
 
 The live object's C(managedFields) say which fields a manager applied before, and how the API server merges each list
 (U(https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy); keys as in
-structured-merge-diff's C(fieldpath/serialize-pe.go): C(f:) a field, C(k:) a list item by its keys, C(v:) a set's value).
-A manager loses a field when somebody else changes it, so an object needs no apply exactly when the fields that it owns are
+structured-merge-diff's C(fieldpath/serialize-pe.go): C(f:) a field, C(k:) a list item by its keys, C(v:) a set's
+value).
+A manager loses a field when somebody else changes it, so an object needs no apply exactly when the fields that it
+owns are
 the fields that the manifest states, with equal values.
 """
 
@@ -16,8 +18,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Mapping
+from typing import Any
 
 Object = dict[str, Any]
 
@@ -60,8 +63,7 @@ def needs_apply(desired: Mapping[str, Any], live: Mapping[str, Any], manager: st
 def merged(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> Object:
     """What the live object will be after the apply, for showing; only the server's defaults can differ."""
     fields = owned_fields(live, manager) or {}
-    result = _merge(_without_identity(desired), live, fields)
-    assert isinstance(result, dict)
+    result: Object = _merge(_without_identity(desired), live, fields)
     return {**result, "apiVersion": desired["apiVersion"], "kind": desired["kind"]}
 
 
@@ -117,7 +119,7 @@ def _covers(desired: Any, live: Any, quantity: bool) -> bool:
         return (
             isinstance(live, list)
             and len(desired) == len(live)
-            and all(_covers(one, other, quantity) for one, other in zip(desired, live))
+            and all(_covers(one, other, quantity) for one, other in zip(desired, live, strict=True))
         )
     if type(desired) is not type(live) and isinstance(desired, bool) != isinstance(live, bool):
         return False

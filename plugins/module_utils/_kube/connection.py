@@ -12,7 +12,8 @@ because they are what makes a large run slow.
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlparse
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
@@ -23,8 +24,8 @@ try:
     from kubernetes import config as kubernetes_config
     from kubernetes.client import Configuration
     from kubernetes.client.rest import RESTClientObject
-except ImportError:  # the modules report it with missing_required_lib
-    pass
+except ImportError:
+    pass  # told by libraries.missing_libraries()
 
 POOL_SIZE = 16
 

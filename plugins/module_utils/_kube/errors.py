@@ -16,7 +16,8 @@ class ApiError(AllianceError):
     """A request that an API server refused, or that never reached it.
 
     C(status) is the HTTP status, 0 when there was no answer; C(reason) is the C(reason) of the C(Status) object
-    (U(https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)) or the name of the network error.
+    (U(https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/)) or the name of the network
+    error.
     """
 
     def __init__(self, message: str, *, status: int = 0, reason: str = "", **where: Any) -> None:
@@ -25,5 +26,5 @@ class ApiError(AllianceError):
         self.reason = reason
 
 
-class WaitTimeout(AllianceError):
+class WaitTimeoutError(AllianceError):
     """Objects that were written but did not become ready in time."""

@@ -6,7 +6,8 @@
 """The API resources that the collection works with, known without API discovery.
 
 Discovery costs a request per API group and seconds on a cluster with many CRDs; what we write is a fixed, short list.
-Other kinds, which users of the C(applyset) module may pass, are looked up one group version at a time (see resolver.py).
+Other kinds, which users of the C(applyset) module may pass, are looked up one group version at a time (see
+resolver.py).
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 Object = dict[str, Any]
 
@@ -34,9 +35,10 @@ def shown(obj: Mapping[str, Any] | None) -> Object:
 
 def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
     """One entry of a module's C(diff) list; values of Secrets are replaced on both sides."""
-    obj = after or before
-    assert obj is not None
-    header = " ".join(str(value) for value in (obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) if value)
+    obj = after or before or {}
+    header = " ".join(
+        str(value) for value in (obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) if value
+    )
     old, new = shown(before), shown(after)
     if obj["kind"] == "Secret":
         _hide(old, new)
@@ -47,7 +49,7 @@ def _hide(old: Object, new: Object) -> None:
     for name in ("data", "stringData"):
         before, after = old.get(name) or {}, new.get(name) or {}
         if before:
-            old[name] = {key: HIDDEN for key in before}
+            old[name] = dict.fromkeys(before, HIDDEN)
         if after:
             new[name] = {
                 key: HIDDEN if key not in before or before[key] == value else HIDDEN_CHANGED

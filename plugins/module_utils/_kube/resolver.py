@@ -3,11 +3,12 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which resource a manifest belongs to: known kinds first, then CRDs of the same set, then one look at its API version."""
+"""Which resource a manifest belongs to: known kinds first, then CRDs of its set, then one look at its API version."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import KNOWN, Kind

@@ -8,27 +8,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client, describe
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connection import POOL_SIZE
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError, WaitTimeout
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError, WaitTimeoutError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import POD
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import has_readiness, not_ready
 
 
 def wait_until_ready(client: Client, objects: Sequence[Mapping[str, Any]], timeout: float) -> None:
-    """Wait until all objects are ready, at most C(timeout) seconds. Raises WaitTimeout that names each that is not."""
+    """Wait until all objects are ready, at most C(timeout) seconds. Raises WaitTimeoutError that names the others."""
     waited = [obj for obj in objects if has_readiness(obj) and not_ready(obj)]
     if not waited:
         return
     deadline = time.monotonic() + timeout
     with ThreadPoolExecutor(min(len(waited), POOL_SIZE)) as pool:
         reasons = list(pool.map(lambda obj: _wait(client, obj, deadline), waited))
-    late = [(obj, reason) for obj, reason in zip(waited, reasons) if reason]
+    late = [(obj, reason) for obj, reason in zip(waited, reasons, strict=True) if reason]
     if late:
-        raise WaitTimeout(
+        raise WaitTimeoutError(
             "; ".join(f"{describe(obj)}: {reason}{_pod_trouble(client, obj)}" for obj, reason in late),
             cluster=client.cluster,
             remedy=f"see the events of these objects, or raise wait_timeout (now {timeout:g} s)",
