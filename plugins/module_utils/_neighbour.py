@@ -149,8 +149,11 @@ class MetadataClient:
             connection.request("GET", f"{self._url.path}{path}", headers=headers)
             response = connection.getresponse()
             body = self._body(response, path, limit, deadline)
+            if connection.expired:
+                # http.client takes a connection that ends among the headers for the end of the headers.
+                raise TimeoutError
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._error("FetchFailed", self._why(error, deadline), path, remedy=_FETCH_REMEDY) from None
+            raise self._error("FetchFailed", self._why(error, connection.expired), path, remedy=_FETCH_REMEDY) from None
         finally:
             watchdog.cancel()
             connection.close()
@@ -209,8 +212,8 @@ class MetadataClient:
             "NonOKResponse", f"it answered {response.status}{said}", path, status=response.status, remedy=remedy
         )
 
-    def _why(self, error: Exception, deadline: float) -> str:
-        if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
+    def _why(self, error: Exception, expired: bool) -> str:
+        if expired or isinstance(error, TimeoutError):
             return f"no complete answer within {self._timeout:g} s"
         if isinstance(error, ssl.SSLCertVerificationError):
             return f"its certificate is not accepted: {error.verify_message}"
@@ -237,7 +240,7 @@ class _Connection(http.client.HTTPSConnection):
         super().__init__(host, port, timeout=timeout, context=tls)
         self._server = server
         self._tls = tls
-        self._expired = False
+        self.expired = False
         # While TLS is being set up, the connection's own socket can't be reached: this is a second handle on it.
         self._handle: socket.socket | None = None
 
@@ -245,12 +248,12 @@ class _Connection(http.client.HTTPSConnection):
         http.client.HTTPConnection.connect(self)
         plain = self.sock
         self._handle = plain.dup()
-        if self._expired:
+        if self.expired:
             raise TimeoutError
         self.sock = self._tls.wrap_socket(plain, server_hostname=self._server)
 
     def hang_up(self) -> None:
-        self._expired = True
+        self.expired = True
         for sock in (self._handle, self.sock):
             if sock is not None:
                 with contextlib.suppress(OSError):
