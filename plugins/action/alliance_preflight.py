@@ -37,11 +37,7 @@ class ActionModule(ActionBase):
             display.warning(line)
         result = {"changed": False, "findings": findings}
         if errors:
-            lines = finding_lines(errors)
-            display.display("\n".join(lines), color="red")
-            return {
-                **result,
-                "failed": True,
-                "msg": f"{len(errors)} findings keep {host} out of the alliance: " + " | ".join(lines),
-            }
+            display.display("\n".join(finding_lines(errors)), color="red")
+            message = f"{len(errors)} findings keep {host} out of the alliance; they are listed above and in findings"
+            return {**result, "failed": True, "msg": message}
         return result

@@ -47,7 +47,7 @@ def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
         if member.name in member.peers:
             yield Finding(
                 "error",
-                "lists_itself",
+                "lists-itself",
                 "alliance_peers names the cluster itself",
                 "take it out of its own alliance_peers",
             )
@@ -55,7 +55,7 @@ def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
         for peer in sorted(set(member.peers) - known):
             yield Finding(
                 "error",
-                "peer_unknown",
+                "peer-unknown",
                 f"alliance_peers names {peer}, which is not in the group istio_federation",
                 "add that host to the group, or take it out of alliance_peers",
                 neighbour=peer,
@@ -63,18 +63,18 @@ def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
     if member.insecure:
         yield Finding(
             "warning",
-            "insecure_endpoint",
+            "insecure-endpoint",
             "alliance_metadata_insecure switches TLS verification of its metadata endpoint off",
             "set alliance_metadata_ca instead",
         )
     if not member.domain:
         if member.state is not None:
-            yield Finding("error", "domain_missing", "its trust domain is not known", "set alliance_trust_domain")
+            yield Finding("error", "domain-missing", "its trust domain is not known", "set alliance_trust_domain")
         return
     if member.domain == RESERVED_DOMAIN:
         yield Finding(
             "error",
-            "domain_reserved",
+            "domain-reserved",
             f"its trust domain is {RESERVED_DOMAIN}, which in Istio always means the local cluster",
             "install Istio with a meshConfig.trustDomain and global.proxy.clusterDomain of its own",
         )
@@ -86,21 +86,21 @@ def _cluster(member: Member, state: ClusterState) -> Iterator[Finding]:
     if member.declared_domain and state.trust_domain and member.declared_domain != state.trust_domain:
         yield Finding(
             "error",
-            "domain_differs",
+            "domain-differs",
             f"alliance_trust_domain is {member.declared_domain}, but the cluster's istiod says {state.trust_domain}",
             "correct alliance_trust_domain, or leave it out: it is read from the cluster",
         )
     if state.cluster_domain and state.trust_domain and state.cluster_domain != state.trust_domain:
         yield Finding(
             "error",
-            "domain_ambiguous",
+            "domain-ambiguous",
             f"its cluster domain {state.cluster_domain} and its trust domain {state.trust_domain} differ",
             "federation needs one name for both: set meshConfig.trustDomain to the cluster domain",
         )
     if not state.roots and state.istio:
         yield Finding(
             "error",
-            "root_missing",
+            "root-missing",
             f"istiod has not published its root certificate (ConfigMap {names.ROOT_CONFIGMAP})",
             "see istiod's log",
         )
@@ -116,7 +116,7 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
         if version is None:
             yield Finding(
                 "warning",
-                "istio_version_unknown",
+                "istio-version-unknown",
                 "its version can't be told from its label or image tag",
                 f"make sure that it is at least {_dotted(OLDEST_VERSION)}",
                 object=place,
@@ -124,7 +124,7 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
         elif version < OLDEST_VERSION:
             yield Finding(
                 "error",
-                "istio_too_old",
+                "istio-too-old",
                 f"it is Istio {revision['version']}; at least {_dotted(OLDEST_VERSION)} is needed",
                 "upgrade Istio",
                 object=place,
@@ -132,7 +132,7 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
         if revision["primary_ca_certificates"]:
             yield Finding(
                 "error",
-                "ca_certificates_taken",
+                "ca-certificates-taken",
                 "the primary mesh config sets caCertificates, which hides those of the shared mesh config",
                 "remove meshConfig.caCertificates from the installation; neighbours' roots are kept in the ConfigMap"
                 f" {names.SHARED_MESH_CONFIGMAP}",
@@ -141,7 +141,7 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
         if revision["shared_mesh_config"] not in (None, names.SHARED_MESH_CONFIGMAP):
             yield Finding(
                 "error",
-                "shared_mesh_config_taken",
+                "shared-mesh-config-taken",
                 f"SHARED_MESH_CONFIG already names {revision['shared_mesh_config']}",
                 "istiod reads only one shared mesh config: move it to the primary one,"
                 f" or to {names.SHARED_MESH_CONFIGMAP}",
@@ -152,19 +152,19 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
 def _across(members: Sequence[Member]) -> Iterator[Finding]:
     yield from _shared(
         ((member.name, member.domain) for member in members if member.domain),
-        "domain_shared",
+        "domain-shared",
         "its trust domain {value} is also that of {others}",
         "give each cluster a trust domain of its own; clusters of one domain are joined by multicluster instead",
     )
     yield from _shared(
         ((member.name, member.state.uuid) for member in members if member.state),
-        "cluster_twice",
+        "cluster-twice",
         "its API is the same cluster as {others} (the UID of its namespace kube-system is equal)",
         "correct kubeconfig, context or host of one of them; credentials of the job's environment apply to every host",
     )
     yield from _shared(
         ((member.name, member.resource_name) for member in members),
-        "name_clash",
+        "name-clash",
         "its name becomes the resource name {value}, as does that of {others}",
         "rename one of the hosts",
     )
@@ -193,10 +193,10 @@ def _overlaps(members: Sequence[Member]) -> Iterator[Finding]:
         if one[0] != other[0] and one[2].version == other[2].version and one[2].overlaps(other[2]):
             yield Finding(
                 "error",
-                "subnets_overlap",
+                "subnets-overlap",
                 f"its {one[1]} subnet {one[2]} overlaps the {other[1]} subnet {other[2]} of {other[0]}",
                 "pod and service subnets must be unique in an alliance; where no multicluster is planned,"
-                " alliance_ignored_findings: [subnets_overlap] accepts it",
+                " alliance_ignored_findings: [subnets-overlap] accepts it",
                 cluster=one[0],
                 neighbour=other[0],
             )
