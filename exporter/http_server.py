@@ -29,6 +29,8 @@ READ_SECONDS = 5.0
 IDLE_SECONDS = 15
 MOST_CONNECTIONS = 256
 MOST_HEADER_BYTES = 16 * 1024
+# Answers wait in memory, never in a temporary file: the root file system of a pod is read-only.
+MOST_BUFFERED_BYTES = 16 * 1024 * 1024
 _POLL_SECONDS = 0.02
 
 
@@ -84,6 +86,7 @@ class HttpServer:
             connection_limit=MOST_CONNECTIONS,
             cleanup_interval=5,
             channel_timeout=IDLE_SECONDS,
+            outbuf_overflow=MOST_BUFFERED_BYTES,
             recv_bytes=2 * MOST_HEADER_BYTES,
             max_request_header_size=MOST_HEADER_BYTES,
             # No request of ours has a body: one byte is refused (413).

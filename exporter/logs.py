@@ -74,5 +74,5 @@ def _safe(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_safe(item) for item in sorted(value) if item is not None]
+        return [_safe(item) for item in sorted(value, key=str)]
     return redact(str(value))

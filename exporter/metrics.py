@@ -64,7 +64,10 @@ class Metrics:
             _PREFIX + "informer_synced", "1 after the first list of an informer.", ["informer"], registry=self.registry
         )
         self.informer_restarts = Counter(
-            _PREFIX + "informer_restarts", "New lists after the first.", ["informer"], registry=self.registry
+            _PREFIX + "informer_restarts",
+            "Watches that broke off and lists that failed.",
+            ["informer"],
+            registry=self.registry,
         )
         self.gateway_writes = Counter(
             _PREFIX + "gateway_writes",

@@ -16,8 +16,10 @@ from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 
-# Changes that come within this time are answered by one computation.
+# Changes that come within this time are answered by one computation; with many Services it is as long as the
+# latest computation took, so that a burst of changes never costs more than half a processor.
 GATHER_SECONDS = 0.02
+LONGEST_GATHER_SECONDS = 0.5
 RETRY_SECONDS = 5.0
 
 
@@ -36,7 +38,8 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin with what is known now; returns at once."""
+        self._changed.set()
         self._thread.start()
 
     def stop(self) -> None:
@@ -61,14 +64,17 @@ class Publisher:
         self._on_view(view)
 
     def _run(self) -> None:
+        took = 0.0
         while not self._stopped.is_set():
             self._changed.wait()
-            self._stopped.wait(GATHER_SECONDS)
+            self._stopped.wait(min(max(took, GATHER_SECONDS), LONGEST_GATHER_SECONDS))
             self._changed.clear()
             if self._stopped.is_set():
                 return
+            began = time.monotonic()
             try:
                 self.refresh()
+                took = time.monotonic() - began
             except Exception:
                 # The last view stays: what neighbours were told before is better than nothing.
                 LOGGER.exception("the documents can't be computed")

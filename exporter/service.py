@@ -50,6 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     except (AllianceError, OSError) as error:
         LOGGER.error("can't start", extra={"fields": {"error": str(error)}})
         return 1
+    except Exception:
+        LOGGER.exception("can't start")
+        return 1
     exporter.start()
     stop.wait()
     exporter.stop(options.drain_seconds)

@@ -122,9 +122,11 @@ class Sources:
     def inputs(self) -> Inputs:
         """What is known now. What is costly to compute is computed again only when its own informers changed."""
         services, service_findings = self._remembered("services", (self.services,), self._services)
-        addresses, address_findings = self._remembered(
-            "addresses", (self.gateway_service, self.gateway_pods, self.nodes, self.advertise), self._addresses
-        )
+        about_gateway = (self.gateway_service, self.gateway_pods, self.nodes, self.advertise)
+        addresses, address_findings = self._remembered("addresses", about_gateway, self._addresses)
+        if not all(informer.synced for informer in about_gateway):
+            # What is not listed yet is neither a problem nor an address to be told.
+            addresses, address_findings = (), ()
         root = _only(self.root)
         for informer in self._informers:
             self._metrics.informer_synced.labels(informer.name).set(informer.synced)
