@@ -276,7 +276,17 @@ def test_nobody_there(serve, certificate):
 @pytest.mark.parametrize(
     "endpoint",
     [
-        *["x", "http://b/", "file:///x", "https://", "https://u:p@b/", "https://b/?x", "https://b/#x", "https://b:x/", "https://b:99999/"],
+        *[
+            "x",
+            "http://b/",
+            "file:///x",
+            "https://",
+            "https://u:p@b/",
+            "https://b/?x",
+            "https://b/#x",
+            "https://b:x/",
+            "https://b:99999/",
+        ],
         *["", "https://b/\r\nX: y", "https://b/ x", "https://ü/", "https://[::1/"],
     ],
 )
