@@ -37,7 +37,7 @@ class Caller:
 
 def authenticate(header: str | None, scope: str, view: View, now: float) -> Caller | Refusal:
     """The caller that an Authorization header proves, or why there is none. C(now): unix seconds."""
-    scheme, _, token = (header or "").partition(" ")
+    scheme, _space, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         return Refusal(_NOBODY, MISSING)
     try:

@@ -82,7 +82,7 @@ class Application:
         route = "other"
         try:
             # Without the Host header: it plays no part in our routes, and needs no checks then.
-            route, _ = _ROUTES.bind("exporter").match(request.path, method=request.method)
+            route, _values = _ROUTES.bind("exporter").match(request.path, method=request.method)
             response = self._answer(route, request, fields)
         except HTTPException as error:
             response = _problem(error)

@@ -241,7 +241,7 @@ class Process:
             scope=SCOPE_FEDERATION,
             now=time.time(),
         )
-        status, _, body = self.get("/metadata/private/federation.json", Authorization=f"Bearer {token}")
+        status, _headers, body = self.get("/metadata/private/federation.json", Authorization=f"Bearer {token}")
         return status, body
 
     def told(self) -> list[str]:

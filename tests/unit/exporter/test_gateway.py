@@ -99,7 +99,7 @@ def test_replicas_with_old_caches_never_tell_what_is_closed_and_end_alike(
             assert told <= seen(wanted, replica_late)
         decision = decide(seen(wanted, late), seen(gateways, late))
         gateways.append(carried_out(decision, gateways[-1]))
-    for _ in range(2):
+    for _step in range(2):
         gateways.append(carried_out(decide(wanted[-1], gateways[-1]), gateways[-1]))
     assert open_hosts(gateways[-1]) == wanted[-1]
     assert visible(wanted[-1], gateways[-1]) == wanted[-1]

@@ -94,7 +94,7 @@ def test_a_dripping_request_is_cut_off(server: HttpServer, monkeypatch: pytest.M
 
 
 def test_slow_clients_take_no_thread(server: HttpServer) -> None:
-    waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+    waiting = [socket.create_connection(("127.0.0.1", server.port)) for _number in range(50)]
     for connection in waiting:
         connection.sendall(b"GET / HTTP/1.1\r\nHost")
     assert send(server, b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200 OK")

@@ -199,7 +199,7 @@ def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_tight_loop(
 ) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
     followed = follow(Listed([], "7"))
-    for _ in range(100):
+    for _number in range(100):
         followed.server.events.put(None)
     time.sleep(0.5)
     assert len(followed.server.asked) < 10

@@ -91,7 +91,7 @@ def test_a_write_that_the_informer_has_not_seen_is_not_repeated_at_once() -> Non
     world = World()
     world.wanted = frozenset([A])
     world.step()
-    for _ in range(4):
+    for _number in range(4):
         world.step(observe=False, passed=1.0)
     assert world.writes == ["apply"]
     world.step(observe=False, passed=OBSERVE_SECONDS)

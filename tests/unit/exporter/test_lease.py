@@ -78,7 +78,7 @@ def test_the_first_replica_leads_and_the_second_waits() -> None:
 def test_a_leader_renews_and_keeps_the_lease() -> None:
     server, clock = Server(), Time()
     one, two = Replica(server, clock, "one"), Replica(server, clock, "two")
-    for _ in range(20):
+    for _number in range(20):
         for replica in (one, two):
             replica.look()
             replica.leadership.tick()
@@ -159,7 +159,7 @@ def test_both_made_it_at_once_and_one_of_them_leads_in_the_end() -> None:
     one.leadership.tick()
     two.leadership.tick()  # has not seen the Lease of the other one: writes over it
     assert not two.leadership.leading
-    for _ in range(10):
+    for _number in range(10):
         clock.now += 1.0
         for replica in (one, two):
             replica.look()
