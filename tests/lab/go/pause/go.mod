@@ -1,0 +1,3 @@
+module meshalliance.invalid/lab/pause
+
+go 1.24.0

@@ -1,0 +1,38 @@
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine itself must have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from .commands import run
+from .errors import LabError
+from .pins import HOST_PACKAGES
+from .progress import step
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages of the pins that aren't installed."""
+    return [name for name in HOST_PACKAGES if not _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    done = subprocess.run(["dpkg-query", "-W", "-f=${Status}", name], capture_output=True, text=True, check=False)
+    return done.stdout == "install ok installed"
+
+
+def prepare() -> None:
+    """Install the missing packages; raises LabError where that is impossible."""
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and mounts, so it has to be run as root")
+    if shutil.which("dpkg-query") is None:
+        raise LabError("the lab installs Debian packages and needs a Debian-like machine")
+    if missing := missing_packages():
+        with step(f"install {', '.join(missing)}"):
+            # A policy that forbids starting services: the lab runs its own containerd.
+            install = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get"]
+            run([*install, "update", "-qq"], timeout=300)
+            run([*install, "install", "-y", "-qq", "--no-install-recommends", *missing], timeout=600)

@@ -1,0 +1,142 @@
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab of one checkout: its clusters together."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import builds, host, images, network
+from .cache import locked
+from .cluster import Cluster
+from .errors import LabError
+from .inventory import write_inventory
+from .layout import ClusterLayout, Layout
+from .progress import say, step
+from .state import ClusterState, State
+from .subnets import free_block
+
+DEFAULT_CLUSTERS = ("cluster-a", "cluster-b")
+_MACHINE_LOCK = Path("/run/lock/meshalliance-lab")
+
+
+class Lab:
+    """Every operation holds the lab's lock, so two commands of one checkout wait for each other."""
+
+    def __init__(self, layout: Layout | None = None) -> None:
+        """The lab of this checkout, or of another layout."""
+        self.layout = layout or Layout()
+
+    @contextmanager
+    def _opened(self) -> Iterator[State]:
+        with locked(self.layout.folder / "lock"):
+            yield State(self.layout.folder / "state.json")
+
+    def _cluster(self, state: State, name: str) -> Cluster:
+        if name not in state.clusters:
+            raise LabError(f"the lab has no cluster {name}; it has: {', '.join(sorted(state.clusters)) or 'none'}")
+        return Cluster(ClusterLayout(self.layout, name, state.clusters[name].index), state)
+
+    def build(self) -> tuple[str, dict[str, Path]]:
+        """Build programs and images; the tag of the execution environment, and the archives by name."""
+        host.prepare()
+        builds.build_all()
+        tag, environment = images.execution_environment(self.layout.checkout)
+        return tag, {"fixed": images.fixed_archive(), "ee": environment}
+
+    def up(self, names: Sequence[str]) -> None:
+        """Bring the named clusters up (beside those that the lab has already) and write the inventory."""
+        tag, archives = self.build()
+        with self._opened() as state:
+            self._allocate(state, names or DEFAULT_CLUSTERS)
+            clusters = [self._cluster(state, name) for name in sorted(state.clusters)]
+            _each(clusters, lambda cluster: cluster.up(archives))
+            write_inventory(self.layout.folder / "inventory.yml", sorted(state.clusters), tag)
+            say(f"inventory: {self.layout.folder / 'inventory.yml'}")
+
+    def _allocate(self, state: State, names: Iterable[str]) -> None:
+        """Give new clusters a number and free addresses, and lay the lab's part of the machine's network."""
+        with locked(_MACHINE_LOCK):
+            for name in names:
+                if name not in state.clusters:
+                    used = {entry.index for entry in state.clusters.values()}
+                    index = next(number for number in range(100) if number not in used)
+                    block = free_block(network.taken())
+                    state.clusters[name] = ClusterState(index, str(block))
+                    state.save()
+                network.reserve(Cluster(ClusterLayout(self.layout, name, state.clusters[name].index), state).subnets.block)
+            network.isolate(self.layout)
+            if network.allow_forwarding():
+                state.forwarding_was_off = True
+                state.save()
+
+    def image(self) -> str:
+        """Give the running clusters the execution environment with the collection as it is now; its tag."""
+        tag, archive = images.execution_environment(self.layout.checkout)
+        with self._opened() as state:
+            for name in sorted(state.clusters):
+                cluster = self._cluster(state, name)
+                if cluster.status()["containerd"]:
+                    cluster.import_images({"ee": archive})
+            if state.clusters:
+                write_inventory(self.layout.folder / "inventory.yml", sorted(state.clusters), tag)
+        return tag
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Switch clusters off."""
+        with self._opened() as state:
+            for name in names:
+                with step(f"{name}: stop"):
+                    self._cluster(state, name).stop()
+
+    def start(self, names: Iterable[str]) -> None:
+        """Switch clusters on again."""
+        with self._opened() as state:
+            clusters = [self._cluster(state, name) for name in names]
+            _each(clusters, lambda cluster: cluster.up({}))
+
+    def status(self) -> dict[str, dict[str, bool]]:
+        """For each cluster what works and what doesn't."""
+        state = State(self.layout.folder / "state.json")
+        return {name: self._cluster(state, name).status() for name in sorted(state.clusters)}
+
+    def kubectl(self, name: str, arguments: Sequence[str]) -> list[str]:
+        """The command line of kubectl for one cluster."""
+        state = State(self.layout.folder / "state.json")
+        return self._cluster(state, name).kubectl.argv(*arguments)
+
+    def down(self) -> None:
+        """Take everything away; what was half made too."""
+        with self._opened() as state:
+            clusters = [self._cluster(state, name) for name in sorted(state.clusters)]
+
+            def remove(cluster: Cluster) -> None:
+                with step(f"{cluster.name}: take down"):
+                    cluster.remove()
+
+            _each(clusters, remove)
+            with locked(_MACHINE_LOCK):
+                network.open_up(self.layout)
+                if state.forwarding_was_off:
+                    network.forbid_forwarding()
+            shutil.rmtree(self.layout.var, ignore_errors=True)
+            for path in self.layout.folder.glob("*"):
+                if path.name in ("state.json", "inventory.yml"):
+                    path.unlink(missing_ok=True)
+
+
+def _each(clusters: Sequence[Cluster], do: Callable[[Cluster], None]) -> None:
+    """Do something with all clusters at once; every failure is reported, the first is raised."""
+    if not clusters:
+        return
+    with ThreadPoolExecutor(len(clusters)) as pool:
+        futures = [(cluster, pool.submit(do, cluster)) for cluster in clusters]
+    failures = [(cluster, error) for cluster, future in futures if (error := future.exception()) is not None]
+    for cluster, error in failures:
+        say(f"{cluster.name}: {error}")
+    if failures:
+        raise LabError(f"failed: {', '.join(cluster.name for cluster, _ in failures)}") from failures[0][1]
