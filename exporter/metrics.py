@@ -63,6 +63,12 @@ class Metrics:
         self.informer_synced = Gauge(
             _PREFIX + "informer_synced", "1 after the first list of an informer.", ["informer"], registry=self.registry
         )
+        self.informer_failing = Gauge(
+            _PREFIX + "informer_failing",
+            "1 while an informer can't follow its objects: what was seen last is told on.",
+            ["informer"],
+            registry=self.registry,
+        )
         self.informer_restarts = Counter(
             _PREFIX + "informer_restarts",
             "Watches that broke off and lists that failed.",

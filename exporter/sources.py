@@ -115,10 +115,6 @@ class Sources:
         """Informers whose thread has ended: nothing that the process could repair."""
         return tuple(informer.name for informer in self._informers if not informer.alive)
 
-    def errors(self) -> dict[str, str]:
-        """The informers that can't reach their objects now, and why."""
-        return {informer.name: informer.last_error for informer in self._informers if informer.last_error}
-
     def inputs(self) -> Inputs:
         """What is known now. What is costly to compute is computed again only when its own informers changed."""
         services, service_findings = self._remembered("services", (self.services,), self._services)
@@ -128,8 +124,6 @@ class Sources:
             # What is not listed yet is neither a problem nor an address to be told.
             addresses, address_findings = (), ()
         root = _only(self.root)
-        for informer in self._informers:
-            self._metrics.informer_synced.labels(informer.name).set(informer.synced)
         return Inputs(
             trust_domain=self._options.trust_domain,
             cluster_uuid=self._cluster_uuid,
@@ -161,7 +155,7 @@ class Sources:
             LOGGER.warning("informer starts again", extra={"fields": {"informer": title, "reason": reason}})
 
         self._metrics.informer_restarts.labels(title)
-        return Informer(
+        informer = Informer(
             self._client,
             kind,
             namespace=None if everywhere else self._options.namespace,
@@ -172,6 +166,9 @@ class Sources:
             keep=keep,
             name=title,
         )
+        self._metrics.informer_synced.labels(title).set_function(lambda: float(informer.synced))
+        self._metrics.informer_failing.labels(title).set_function(lambda: float(bool(informer.last_error)))
+        return informer
 
     def _learn_uuid(self) -> None:
         """The cluster's identity is the UID of kube-system and never changes: one GET, repeated until it succeeds."""

@@ -115,11 +115,16 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture
-def sources(api: Api, tmp_path: Path) -> Iterator[Sources]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def sources(api: Api, metrics: Metrics, tmp_path: Path) -> Iterator[Sources]:
     (tmp_path / "pub.pem").write_text("KEY")
     arguments = ["--namespace", NAMESPACE, "--cluster-domain", "cluster-b.local"]
     options = parse([*arguments, "--public-key-file", str(tmp_path / "pub.pem")], {})
-    sources = Sources(api, options, Metrics(), lambda: None)
+    sources = Sources(api, options, metrics, lambda: None)
     yield sources
     sources.stop()
 
@@ -213,3 +218,24 @@ def test_the_last_view_stays_when_it_cannot_be_computed(sources: Sources) -> Non
     assert publisher.alive
     assert publisher.view is before
     publisher.stop()
+
+
+def test_an_informer_that_cannot_follow_is_seen_in_the_metrics(sources: Sources, api: Api, metrics: Metrics) -> None:
+    def figure(name: str, informer: str) -> float | None:
+        return metrics.registry.get_sample_value(f"meshalliance_exporter_informer_{name}", {"informer": informer})
+
+    def refuse(kind: Kind, *_given: Any, **_more: Any) -> ObjectList:
+        if kind.kind == "Node":
+            raise ApiError("forbidden", status=403, reason="Forbidden")
+        return ObjectList([], "1")
+
+    assert figure("synced", "services") == 0
+    api.list = refuse  # type: ignore[method-assign]
+    sources.start()
+    deadline = time.monotonic() + 5
+    while (figure("failing", "nodes"), figure("synced", "services")) != (1, 1):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert figure("synced", "nodes") == 0
+    assert figure("failing", "services") == 0
+    assert "nodes" in sources.inputs().unsynced
