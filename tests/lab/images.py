@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from . import builds
 from .archive import Image, write_archive
 from .cache import artefact, digest
 from .errors import LabError
+from .layout import Layout
 from .pins import COREDNS_VERSION, ENVOY_WHEEL, EXECUTION_ENVIRONMENT_WHEELS, ISTIO_VERSION, WORKLOAD_WHEELS
 from .progress import step
 from .rootfs import Entry, base_layer, envoy_program, python_layer, write_layer
@@ -124,22 +126,33 @@ def execution_environment(checkout: Path) -> tuple[str, Path]:
     name = digest([str(dependencies), str(base_layer()), *contents])
     tag = f"{HUB}/ee:{name}"
 
-    def make(folder: Path) -> None:
+    # One archive for each checkout, not one in the cache for each edit: it holds the base too.
+    archive = Layout(checkout).folder / "images" / f"{name}.tar"
+    if not archive.is_file():
         with step(f"write the execution environment {tag}"):
-            write_layer(folder / "layer.tar", entries)
-            image = Image(
-                tag,
-                [base_layer(), dependencies, folder / "layer.tar"],
-                user="1000:0",
-                environment={
-                    "PYTHONPATH": f"/{_COLLECTIONS}",
-                    "HOME": "/runner",
-                    "PYTHONUNBUFFERED": "1",
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                },
-                folder="/runner",
-            )
-            write_archive(folder / "image.tar", [image])
-            (folder / "layer.tar").unlink()
+            _write_environment(archive, tag, [base_layer(), dependencies], entries)
+    return tag, archive
 
-    return tag, artefact("ee", [name], make) / "image.tar"
+
+def _write_environment(archive: Path, tag: str, layers: list[Path], entries: dict[str, Entry]) -> None:
+    """Write the image with `entries` on top of `layers`; the archives of earlier contents are deleted."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    for old in archive.parent.glob("*.tar"):
+        old.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        top = Path(folder) / "layer.tar"
+        write_layer(top, entries)
+        image = Image(
+            tag,
+            [*layers, top],
+            user="1000:0",
+            environment={
+                "PYTHONPATH": f"/{_COLLECTIONS}",
+                "HOME": "/runner",
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+            folder="/runner",
+        )
+        write_archive(Path(folder) / "image.tar", [image])
+        (Path(folder) / "image.tar").replace(archive)

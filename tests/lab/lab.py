@@ -124,9 +124,9 @@ class Lab:
                 if state.forwarding_was_off:
                     network.forbid_forwarding()
             shutil.rmtree(self.layout.var, ignore_errors=True)
-            for path in self.layout.folder.glob("*"):
-                if path.name in ("state.json", "inventory.yml"):
-                    path.unlink(missing_ok=True)
+            shutil.rmtree(self.layout.folder / "images", ignore_errors=True)
+            for name in ("state.json", "inventory.yml"):
+                (self.layout.folder / name).unlink(missing_ok=True)
 
 
 def _each(clusters: Sequence[Cluster], do: Callable[[Cluster], None]) -> None:

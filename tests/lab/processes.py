@@ -89,7 +89,7 @@ class Daemon:
             deadline = time.monotonic() + timeout
             while self.pid() is not None:
                 if time.monotonic() > deadline:
-                    _signal(pid, signal.SIGKILL)
+                    _kill_group(pid)
                 time.sleep(0.05)
             _reap(pid)
         self.record.unlink(missing_ok=True)
@@ -108,6 +108,14 @@ class Daemon:
 def _signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a daemon and what it started in its own process group, which it leads."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
 
