@@ -19,6 +19,7 @@ from tests.gates.gates import VENV
 NAMESPACE = "benchmark"
 OURS = "meshalliance.istio.applyset"
 THEIRS = "kubernetes.core.k8s"
+THEIRS_APPLY = "kubernetes.core.k8s, server-side apply"
 START = "start of one module"
 KUBECTL = "kubectl apply --server-side"
 FLOOR = "floor (requests alone)"
@@ -67,6 +68,18 @@ def contestants(kubeconfig: Path, kubectl: Path, api: Api, pairs: int, work: Pat
             VENV / "bench",
             "kubernetes.core.k8s",
             {"kubeconfig": str(kubeconfig), "state": "present", "definition": lookup},
+            work,
+        ),
+        Playbook(
+            THEIRS_APPLY,
+            VENV / "bench",
+            "kubernetes.core.k8s",
+            {
+                "kubeconfig": str(kubeconfig),
+                "apply": True,
+                "server_side_apply": {"field_manager": "benchmark"},
+                "definition": lookup,
+            },
             work,
         ),
         Kubectl(kubectl, kubeconfig, for_kubectl, work, KUBECTL),

@@ -57,7 +57,8 @@ class Playbook:
         # An empty configuration, so that none of the user's is found.
         self.configuration = self.work / "ansible.cfg"
         self.configuration.touch()
-        self.playbook = self.work / f"{self.module}.yml"
+        stem = re.sub(r"[^a-z0-9]+", "-", self.name.lower())
+        self.playbook = self.work / f"{stem}.yml"
         self.playbook.write_text(json.dumps([play], indent=2), encoding="utf-8")
 
     def run(self, *, expect_change: bool) -> float:
@@ -77,10 +78,14 @@ class Playbook:
         """The environment: nothing of the user's settings; caches in the benchmark's folder."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "K8S_AUTH_"))}
         kept.pop("KUBECONFIG", None)
+        temporary = self.work / "tmp"
+        temporary.mkdir(exist_ok=True)
         more = {
             "ANSIBLE_CONFIG": str(self.configuration),
             "ANSIBLE_HOME": str(self.work / "ansible" / self.environment.name),
             "ANSIBLE_NOCOLOR": "1",
+            # Where kubernetes.core keeps what it learnt about the API: warm after the first run, as on a workstation.
+            "TMPDIR": str(temporary),
             "ANSIBLE_STDOUT_CALLBACK": "default",
         }
         if self.environment == VENV:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.benchmark.applying import FLOOR, KUBECTL, OURS, START, THEIRS
+from tests.benchmark.applying import FLOOR, KUBECTL, OURS, START, THEIRS, THEIRS_APPLY
 
 Figures = dict[str, Any]
 
@@ -21,7 +21,9 @@ def median(figures: Figures, name: str, case: str) -> float:
 def applying(figures: Figures, objects: int) -> str:
     """The table of the race."""
     lines = [f"{f'{objects} objects, medians in seconds':<40}{'create':>10}{'nothing to do':>16}"]
-    for name in (OURS, THEIRS, KUBECTL, FLOOR, START):
+    for name in (OURS, THEIRS, THEIRS_APPLY, KUBECTL, FLOOR, START):
+        if name not in figures:
+            continue
         cells = [
             f"{figures[name][case]['median']:.2f}" if case in figures[name] else "-"
             for case in ("create", "nothing_to_do")
