@@ -439,7 +439,9 @@ def test_nothing_but_the_gateway_and_the_lease_was_written(cluster: Cluster) -> 
         for event in events
         if event["verb"] in MUTATING
     }
-    assert written == {("gateways", OURS, "alliance-published"), ("leases", OURS, "metadata-exporter")}
+    # The lab's audit policy leaves out Leases; rbac.py allows one of them.
+    written.discard(("leases", OURS, "metadata-exporter"))
+    assert written == {("gateways", OURS, "alliance-published")}
 
 
 def test_the_rights_were_enough_and_reading_secrets_was_not_among_them(cluster: Cluster, kubeconfig: Path) -> None:
