@@ -23,10 +23,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
     MANAGED_BY_LABEL,
 )
 
-LEASE_SECONDS = 15.0
-RENEW_SECONDS = 5.0
+LEASE_SECONDS = 10.0
+RENEW_SECONDS = 3.0
 # A leader that can't renew stops to write well before another one may begin.
-LEADER_SECONDS = 10.0
+LEADER_SECONDS = 7.0
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ def test_the_object() -> None:
         },
         "spec": {
             "holderIdentity": "one",
-            "leaseDurationSeconds": 15,
+            "leaseDurationSeconds": 10,
             "leaseTransitions": 0,
             "renewTime": "2027-01-15T08:00:00.250000Z",
         },
