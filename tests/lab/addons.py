@@ -41,7 +41,9 @@ def coredns(domain: str, address: str) -> list[dict[str, Any]]:
         "image": images.COREDNS,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "ports": [{"containerPort": port["port"], "name": port["name"], "protocol": port["protocol"]} for port in ports],
+        "ports": [
+            {"containerPort": port["port"], "name": port["name"], "protocol": port["protocol"]} for port in ports
+        ],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "10m", "memory": "20Mi"}},
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],

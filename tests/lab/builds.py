@@ -21,7 +21,12 @@ def _go(part: GoPart, *arguments: str) -> str:
     """Run the go command in the part's module and return what it prints; its messages go into the error."""
     if shutil.which("go") is None:
         raise LabError("the go command is missing; the lab builds Kubernetes and Istio from Go modules")
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
+    environment = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
+        "GOWORK": "off",
+    }
     done = subprocess.run(
         ["go", *arguments], cwd=_SOURCES / part.name, env=environment, capture_output=True, text=True, check=False
     )

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -15,6 +17,7 @@ import yaml
 from . import addons, builds, cgroups, control_plane_argv, mounts, network, node, workload
 from .cache import digest
 from .commands import run, succeeds
+from .errors import LabError
 from .images import WORKLOAD
 from .kubeconfig import write_kubeconfig
 from .kubectl import Kubectl
@@ -89,15 +92,27 @@ class Cluster:
             launch("kube-scheduler", self._scheduler())
             launch("kube-proxy", node.kube_proxy_argv(self.layout))
             imported.result()
+        began = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        containers_gone = not cgroups.members(f"{self.layout.unit}/kubepods")
         kubelet = launch("kubelet", node.kubelet_argv(self.layout, self.subnets))
         kubelet.wait(self.node_ready)
+        if containers_gone:
+            # What the API says of pods is from before until the kubelet has seen that their containers are gone.
+            kubelet.wait(lambda: not self._running_before(began))
+
+    def _running_before(self, moment: str) -> bool:
+        """Whether a container is said to run since before `moment` (RFC 3339, UTC)."""
+        pods = json.loads(self.kubectl("get", "pods", "-A", "-o=json"))["items"]
+        containers = [container for pod in pods for container in pod["status"].get("containerStatuses", [])]
+        running = [container["state"]["running"] for container in containers if "running" in container.get("state", {})]
+        return any(state["startedAt"] < moment for state in running)
 
     def node_ready(self) -> bool:
         """Whether the Node is there and ready."""
         path = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
         try:
             return self.kubectl("get", "node", self.layout.node, "--ignore-not-found", path).strip() == "True"
-        except Exception:  # noqa: BLE001 - the API server may be away for a moment
+        except LabError:
             return False
 
     def import_images(self, archives: dict[str, Path]) -> None:
@@ -190,10 +205,9 @@ class Cluster:
         self._once("istio", operator, lambda: self._istio(operator))
         sample = workload.manifests(self.name, WORKLOAD)
         self._once("workload", json.dumps(sample), lambda: self.kubectl.apply(sample))
-        for service in workload.SERVICES:
-            self.kubectl(
-                "rollout", "status", f"deployment/{service}", "-n", workload.NAMESPACE, "--timeout=120s", timeout=130
-            )
+        for namespace in ("kube-system", "istio-system", workload.NAMESPACE):
+            for deployment in self.kubectl("get", "deployments", "-n", namespace, "-o=name").split():
+                self.kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=120s", timeout=130)
 
     def _istio(self, operator: str) -> None:
         path = self.layout.folder / "istio-operator.yaml"
@@ -201,11 +215,11 @@ class Cluster:
         arguments = ["install", "-y", f"--filename={path}", f"--kubeconfig={self.layout.kubeconfig}"]
         run([builds.program("istioctl"), *arguments, "--readiness-timeout=3m"], timeout=240)
 
-    def _once(self, name: str, ingredients: str, do: object) -> None:
+    def _once(self, name: str, ingredients: str, do: Callable[[], object]) -> None:
         mark = digest([ingredients])
         if not self._state.is_done(self.name, name, mark):
             with step(f"{self.name}: {name}"):
-                do()  # type: ignore[operator]
+                do()
             self._state.mark(self.name, name, mark)
 
     def status(self) -> dict[str, bool]:
@@ -218,9 +232,8 @@ class Cluster:
     def stop(self) -> None:
         """Switch the cluster off as a power cut would: its daemons and all its containers end, its data stays."""
         for name in reversed(_DAEMONS):
-            if name != "containerd":
-                self.daemon(name).stop()
-        self.daemon("containerd").stop()
+            # The API server would wait long for its watchers, and only etcd has something to put in order.
+            self.daemon(name).stop(timeout=10 if name == "etcd" else 2)
         # What is left are containers and their shims.
         cgroups.kill(self.layout.unit)
 

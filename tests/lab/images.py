@@ -24,7 +24,17 @@ WORKLOAD = f"{HUB}/workload:1"
 ISTIO_TAG = ISTIO_VERSION
 
 # What the collection is made of at run time; tests and the repository's own files stay out of the image.
-_COLLECTION_PARTS = ("galaxy.yml", "meta", "plugins", "roles", "playbooks", "exporter", "extensions", "README.md", "LICENSE")
+_COLLECTION_PARTS = (
+    "galaxy.yml",
+    "meta",
+    "plugins",
+    "roles",
+    "playbooks",
+    "exporter",
+    "extensions",
+    "README.md",
+    "LICENSE",
+)
 _COLLECTIONS = "usr/share/ansible/collections"
 _SERVER = Path(__file__).parent / "workload" / "server.py"
 

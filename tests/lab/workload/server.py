@@ -3,9 +3,9 @@
 """The program in the sample pods: it says who answers and whom it saw calling.
 
 Port 8080: HTTP/1.1, a JSON object with `service`, `cluster`, `pod`, `path`, `host` and `client` (the header
-x-forwarded-client-cert that the sidecar adds, empty without mutual TLS). Port 9090: HTTP/2 with prior knowledge, the same
-object, framed as one gRPC message when the request is a gRPC call. Port 9000: TCP, one line `<service> <cluster>`, then
-an echo.
+x-forwarded-client-cert that the sidecar adds, empty without mutual TLS). Port 9090: HTTP/2 with prior knowledge, the
+same object, framed as one gRPC message when the request is a gRPC call. Port 9000: TCP, one line `<service> <cluster>`,
+then an echo.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Web(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class calls it so
         """Stay quiet."""
 
 
