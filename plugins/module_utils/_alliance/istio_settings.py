@@ -102,10 +102,11 @@ def _argument(container: Mapping[str, Any], name: str) -> str | None:
 
 
 def _version(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> str | None:
-    """From the chart's label, else from the image's tag: private registries keep tags more often than labels."""
-    label = (deployment["metadata"].get("labels") or {}).get("app.kubernetes.io/version")
+    """From the image's tag, which is what runs; else from labels of the installation (a chart may keep a dummy one)."""
+    labels = deployment["metadata"].get("labels") or {}
     tag = str(container.get("image", "")).partition("@")[0].rpartition(":")[2]
-    return next((text for text in (label, tag) if version_tuple(text)), None)
+    candidates = (tag, labels.get("operator.istio.io/version"), labels.get("app.kubernetes.io/version"))
+    return next((text for text in candidates if version_tuple(text)), None)
 
 
 def _mesh_config(text: str | None, name: str) -> Mapping[str, Any]:
