@@ -241,8 +241,8 @@ class Cluster:
         """Stop it and take away everything that it made on the machine."""
         self.stop()
         mounts.unmount_below(self.layout.var)
+        mounts.remove_traces(self.layout)
         network.disconnect(self.layout, self.subnets.block)
         cgroups.remove(self.layout.unit)
         shutil.rmtree(self.layout.var, ignore_errors=True)
         shutil.rmtree(self.layout.folder, ignore_errors=True)
-        mounts.remove_traces(self.layout)

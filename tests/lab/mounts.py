@@ -20,13 +20,19 @@ def unmount_below(folder: Path) -> None:
 
 
 def remove_traces(cluster: ClusterLayout) -> None:
-    """Delete the cluster's files in folders that kubelets and network plugins share, whose place is fixed."""
-    containers = Path("/var/log/containers")
-    if containers.is_dir():
-        for link in containers.iterdir():
-            if link.is_symlink() and str(link.readlink()).startswith(f"{cluster.var}/"):
-                link.unlink(missing_ok=True)
+    """Delete the cluster's files in folders that all container runtimes share; call it before its data is deleted."""
+    for link in _entries(Path("/var/log/containers")):
+        if link.is_symlink() and str(link.readlink()).startswith(f"{cluster.var}/"):
+            link.unlink(missing_ok=True)
     results = Path("/var/lib/cni/results")
-    if results.is_dir():
-        for result in results.glob(f"{cluster.unit}-*"):
+    for result in _entries(results):
+        if result.name.startswith(f"{cluster.unit}-") and result.name.endswith("-eth0"):
+            sandbox = result.name.removeprefix(f"{cluster.unit}-").removesuffix("-eth0")
+            (results / f"cni-loopback-{sandbox}-lo").unlink(missing_ok=True)
             result.unlink(missing_ok=True)
+    for address in (cluster.var / "run" / "state").glob("io.containerd.runtime.v2.task/*/*/address"):
+        Path(address.read_text().strip().removeprefix("unix://")).unlink(missing_ok=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -51,6 +51,7 @@ default_runtime_name = "runc"
 runtime_type = "io.containerd.runc.v2"
 [{cri}.containerd.runtimes.runc.options]
 SystemdCgroup = false
+Root = "{var}/run/runc"
 """
     )
 
