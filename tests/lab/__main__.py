@@ -10,11 +10,13 @@ import sys
 
 from .errors import LabError
 from .lab import DEFAULT_CLUSTERS, Lab
+from .layout import Layout
 from .progress import say
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Kubernetes clusters with Istio, here.")
+    parser.add_argument("--name", default="", help="a second lab of this checkout, in .lab-NAME")
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="bring clusters up; what works already is kept")
     up.add_argument("clusters", nargs="*", metavar="cluster", help=f"default: {' '.join(DEFAULT_CLUSTERS)}")
@@ -48,7 +50,7 @@ def _status(lab: Lab) -> int:
 def main(arguments: list[str]) -> int:
     """Run one verb; the exit status."""
     options = _parser().parse_args(arguments)
-    lab = Lab()
+    lab = Lab(Layout(name=options.name))
     match options.verb:
         case "up":
             lab.up(options.clusters)

@@ -18,19 +18,20 @@ _VAR = Path("/var/lib/meshalliance-lab")
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of the lab that belongs to one checkout."""
+    """The places of the lab that belongs to one checkout; a name tells a second lab of the same checkout apart."""
 
     checkout: Path = CHECKOUT
+    name: str = ""
 
     @property
     def ident(self) -> str:
-        """Six hexadecimal digits that tell this checkout's lab from others."""
-        return hashlib.sha256(str(self.checkout).encode()).hexdigest()[:6]
+        """Six hexadecimal digits that tell this lab from others."""
+        return hashlib.sha256(f"{self.checkout}{self.name}".encode()).hexdigest()[:6]
 
     @property
     def folder(self) -> Path:
         """What people and tests look at: kubeconfigs, inventory, logs, state."""
-        return self.checkout / ".lab"
+        return self.checkout / (f".lab-{self.name}" if self.name else ".lab")
 
     @property
     def var(self) -> Path:
