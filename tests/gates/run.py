@@ -16,10 +16,10 @@ import signal
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.gates.gates import GATES, GROUPS, Gate, environment
 from tests.gates.staging import OUTPUT, ROOT
