@@ -67,6 +67,8 @@ class Cluster:
         with step(f"{self.name}: control plane and node"):
             self.start(archives)
         self._install()
+        if ended := [name for name in _DAEMONS if self.daemon(name).pid() is None]:
+            raise LabError(f"{', '.join(ended)} ended; see {self.layout.folder / 'logs'} and run it again")
         say(f"{self.name}: up, https://{self.subnets.node}:{_PORT}, domain {self.layout.domain}")
 
     def start(self, archives: dict[str, Path]) -> None:
@@ -134,7 +136,7 @@ class Cluster:
             **control_plane_argv.CLIENTS,
             "kube-controller-manager": ("system:kube-controller-manager", ()),
             "kube-scheduler": ("system:kube-scheduler", ()),
-            "kube-proxy": ("system:kube-proxy", ("system:node-proxier",)),
+            "kube-proxy": ("system:kube-proxy", ()),
             "kubelet": (f"system:node:{self.layout.node}", ("system:nodes",)),
         }
         names = [*base, "localhost", "127.0.0.1", address, str(self.subnets.kubernetes_service)]
@@ -192,14 +194,7 @@ class Cluster:
 
     def _install(self) -> None:
         """Install what runs inside the cluster; a step whose ingredients haven't changed is left alone."""
-        role = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "lab:node-proxier"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"},
-            "subjects": [{"kind": "Group", "name": "system:node-proxier", "apiGroup": "rbac.authorization.k8s.io"}],
-        }
-        dns = [role, *addons.coredns(self.layout.domain, str(self.subnets.dns_service))]
+        dns = addons.coredns(self.layout.domain, str(self.subnets.dns_service))
         self._once("coredns", json.dumps(dns), lambda: self.kubectl.apply(dns))
         operator = yaml.safe_dump(addons.istio_operator(self.name, self.layout.domain))
         self._once("istio", operator, lambda: self._istio(operator))

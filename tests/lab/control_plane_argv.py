@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from . import builds
+from .files import write_if_changed
 from .pki import Pki
 
 ADMIN = "lab-admin"
@@ -36,7 +37,7 @@ def write_audit_policy(path: Path) -> None:
             {"level": "Metadata"},
         ],
     }
-    path.write_text(yaml.safe_dump(policy, sort_keys=False))
+    write_if_changed(path, yaml.safe_dump(policy, sort_keys=False))
 
 
 def etcd_argv(data: Path, client_url: str, peer_url: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from .files import write_if_changed
 from .pki import Pki
 
 
@@ -39,5 +40,4 @@ def write_kubeconfig(path: Path, *, cluster: str, server: str, pki: Pki, identit
         "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
         "current-context": cluster,
     }
-    path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    write_if_changed(path, yaml.safe_dump(document, sort_keys=False), mode=0o600)

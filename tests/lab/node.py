@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from . import builds, images
+from .files import write_if_changed
 from .layout import ClusterLayout
 from .subnets import Subnets
 
@@ -29,7 +30,8 @@ def write_configs(cluster: ClusterLayout, subnets: Subnets) -> None:
 def _containerd(cluster: ClusterLayout) -> None:
     var = cluster.var
     cri = 'plugins."io.containerd.grpc.v1.cri"'
-    (var / "config" / "containerd.toml").write_text(
+    write_if_changed(
+        var / "config" / "containerd.toml",
         f"""version = 2
 root = "{var}/containerd"
 state = "{var}/run/state"
@@ -52,7 +54,7 @@ runtime_type = "io.containerd.runc.v2"
 [{cri}.containerd.runtimes.runc.options]
 SystemdCgroup = false
 Root = "{var}/run/runc"
-"""
+""",
     )
 
 
@@ -78,12 +80,12 @@ def _cni(cluster: ClusterLayout, subnets: Subnets) -> None:
     }
     folder = cluster.var / "config" / "cni"
     folder.mkdir(exist_ok=True)
-    (folder / "10-lab.conflist").write_text(json.dumps(document, indent=2))
+    write_if_changed(folder / "10-lab.conflist", json.dumps(document, indent=2))
 
 
 def _kubelet(cluster: ClusterLayout, subnets: Subnets) -> None:
     resolv = cluster.var / "config" / "resolv.conf"
-    resolv.write_text("# nothing outside the lab is resolved\n")
+    write_if_changed(resolv, "# nothing outside the lab is resolved\n")
     document = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -111,7 +113,7 @@ def _kubelet(cluster: ClusterLayout, subnets: Subnets) -> None:
         "volumePluginDir": str(cluster.var / "kubelet" / "volume-plugins"),
         "syncFrequency": "10s",
     }
-    (cluster.var / "config" / "kubelet.yaml").write_text(yaml.safe_dump(document))
+    write_if_changed(cluster.var / "config" / "kubelet.yaml", yaml.safe_dump(document))
 
 
 def _kube_proxy(cluster: ClusterLayout, subnets: Subnets) -> None:
@@ -127,7 +129,7 @@ def _kube_proxy(cluster: ClusterLayout, subnets: Subnets) -> None:
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
     }
-    (cluster.var / "config" / "kube-proxy.yaml").write_text(yaml.safe_dump(document))
+    write_if_changed(cluster.var / "config" / "kube-proxy.yaml", yaml.safe_dump(document))
 
 
 def containerd_argv(cluster: ClusterLayout) -> list[str]:
