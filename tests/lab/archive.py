@@ -46,8 +46,11 @@ class Image:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
+    whole = hashlib.sha256()
     with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
+        while block := source.read(1 << 20):
+            whole.update(block)
+    return whole.hexdigest()
 
 
 def write_archive(target: Path, images: Iterable[Image]) -> None:

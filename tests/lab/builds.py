@@ -50,7 +50,7 @@ def build(part: GoPart) -> Path:
                 shutil.copyfile(origin, folder / target)
 
     sources = [path.read_bytes() for path in sorted((_SOURCES / part.name).iterdir())]
-    pins = [*sources, repr(part)]
+    pins: list[bytes | str] = [*sources, repr(part)]
     return artefact(part.name, pins, make)
 
 

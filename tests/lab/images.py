@@ -132,7 +132,9 @@ def execution_environment(checkout: Path) -> tuple[str, Path]:
     wheels = [*EXECUTION_ENVIRONMENT_WHEELS, *(line for line in lines if line)]
     dependencies = python_layer("ee", wheels)
     entries = _collection_files(checkout)
-    contents = [item for path, entry in sorted(entries.items()) for item in (path, entry.content)]
+    contents: list[bytes | str] = []
+    for path, entry in sorted(entries.items()):
+        contents += [path, entry.content if isinstance(entry.content, bytes) else str(entry.content)]
     name = digest([str(dependencies), str(base_layer()), *contents])
     tag = f"{HUB}/ee:{name}"
 

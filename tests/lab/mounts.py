@@ -30,6 +30,10 @@ def remove_traces(cluster: ClusterLayout) -> None:
             sandbox = result.name.removeprefix(f"{cluster.unit}-").removesuffix("-eth0")
             (results / f"cni-loopback-{sandbox}-lo").unlink(missing_ok=True)
             result.unlink(missing_ok=True)
+
+
+def remove_sockets(cluster: ClusterLayout) -> None:
+    """Delete the sockets of the containers' shims, which have all ended; the runtime would forget them."""
     for address in (cluster.var / "run" / "state").glob("io.containerd.runtime.v2.task/*/*/address"):
         Path(address.read_text().strip().removeprefix("unix://")).unlink(missing_ok=True)
 
