@@ -35,11 +35,19 @@ _SUFFIXES = {
 
 
 def normalised(obj: Mapping[str, Any]) -> Object:
-    """A manifest as the API server keeps it: no nulls, no status, a Secret's C(stringData) in C(data)."""
+    """A manifest as the API server keeps it: no nulls, no status, a Secret's C(stringData) in C(data).
+
+    Empty maps that the server never stores are left out too: it would be asked for them again in each run.
+    """
     result: Object = {key: _without_nulls(value) for key, value in obj.items() if key != "status" and value is not None}
     if result.get("kind") == "Secret" and "stringData" in result:
         encoded = {k: base64.b64encode(str(v).encode()).decode() for k, v in result.pop("stringData").items()}
         result["data"] = {**result.get("data", {}), **encoded}
+    for parent, names in ((result, ("data", "binaryData")), (result.get("metadata", {}), ("labels", "annotations"))):
+        if parent is not result or result.get("kind") in ("ConfigMap", "Secret"):
+            for name in names:
+                if parent.get(name) == {}:
+                    del parent[name]
     return result
 
 
