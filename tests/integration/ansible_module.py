@@ -9,14 +9,20 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from tests.gates.cycle import Step
 from tests.lab.controlplane import ControlPlane
 
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 COLLECTIONS = Path(sys.prefix) / "collections"
+# The user of operator_kubeconfig: what a module does is told from what tests do by it.
+OPERATOR = "alliance-operator"
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,19 @@ class ModuleRun:
     writes: tuple[str, ...]
     output: str
 
+    @property
+    def objects(self) -> set[tuple[str, str, str]]:
+        """What was written, or in check mode would be: (action, kind, name)."""
+        return {(item["action"], item["kind"], item["name"]) for item in self.result["objects"]}
+
+    @property
+    def findings(self) -> dict[str, list[dict[str, str]]]:
+        """The findings by neighbour."""
+        found: dict[str, list[dict[str, str]]] = {}
+        for finding in self.result["findings"]:
+            found.setdefault(finding["neighbour"], []).append(finding)
+        return found
+
 
 @dataclass(frozen=True)
 class ModuleRunner:
@@ -36,18 +55,57 @@ class ModuleRunner:
 
     def __call__(self, module: str, *, check: bool = False, fails: bool = False, **arguments: Any) -> ModuleRun:
         """Run it once. A failure that was not announced by C(fails) fails the test."""
-        seen = len(self.control_plane.audit_events())
-        arguments = {"kubeconfig": str(self.control_plane.kubeconfig), "cluster": "cluster-t", **arguments}
+        seen = len(self.requests())
+        arguments = {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
         command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"meshalliance.istio.{module}"]
         command += ["-a", json.dumps(arguments), "--diff", *(["--check"] if check else [])]
-        done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False, timeout=120)
-        result = _result(done.stdout + done.stderr)
-        assert bool(result.get("failed")) is fails, done.stdout + done.stderr
-        events = self.control_plane.audit_events()[seen:]
-        return ModuleRun(result, tuple(_writes(events)), done.stdout + done.stderr)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=120)
+        output = done.stdout + done.stderr
+        assert "localhost | " in output, output
+        result = _result(output)
+        assert bool(result.get("failed")) is fails, output
+        return ModuleRun(result, tuple(_writes(self.requests()[seen:])), output)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests of modules so far, as audit events."""
+        return self.control_plane.audit_events(user=OPERATOR)
 
 
-def _environment() -> dict[str, str]:
+@dataclass
+class Cycle:
+    """Compares the steps of a cycle with what they promise, and the real steps with the plans before them."""
+
+    planned: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)
+
+    def __call__(self, step: Step, done: ModuleRun) -> None:
+        """Check one step; the steps have to come in their order."""
+        assert done.result["changed"] is step.changed, done.output
+        assert bool(done.writes) is step.writes, done.writes
+        assert bool(done.objects) is step.changed, done.output
+        if step.mode == "check":
+            first = self.planned.setdefault(step.action, done.objects)
+            assert done.objects == first
+            # A plan shows every object that it would write.
+            for _action, _kind, name in done.objects:
+                assert name in done.output.partition("localhost | ")[0]
+        elif step.repeat == "first":
+            assert done.objects == self.planned[step.action]
+
+
+def run_playbook(folder: Path, inventory: Mapping[str, Any], tasks: list[dict[str, Any]], *options: str) -> str:
+    """Run tasks on all hosts of an inventory without gathering facts; the output."""
+    (folder / "inventory.yml").write_text(yaml.safe_dump(dict(inventory)))
+    play = {"name": "Test", "hosts": "all", "gather_facts": False, "tasks": tasks}
+    (folder / "playbook.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "inventory.yml", "playbook.yml", *options]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment(), check=False, timeout=120
+    )
+    return done.stdout + done.stderr
+
+
+def environment() -> dict[str, str]:
+    """The environment of ansible: this collection, and nothing of the caller's settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_AUTH_"))}
     return {
         **clean,
@@ -56,6 +114,8 @@ def _environment() -> dict[str, str]:
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "COLUMNS": "1000",
+        "NO_PROXY": "127.0.0.1",
     }
 
 

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""cluster_info: one cluster, from nothing in it to everything, without a write."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
+
+from tests.integration.ansible_module import ModuleRunner
+from tests.integration.conftest import Admin
+from tests.integration.neighbour import make_root
+
+OURS, ISTIO = "info-alliance", "info-istio"
+PLACE = {"namespace": OURS, "root_namespace": ISTIO}
+ROOT = make_root("info.local")
+PUBLIC_KEY, CA = "public key text", "ca text"
+
+
+def obj(api_version: str, kind: str, namespace: str | None, name: str, **more: Any) -> dict[str, Any]:
+    labels = more.pop("labels", None)
+    metadata = {
+        "name": name,
+        **({"namespace": namespace} if namespace else {}),
+        **({"labels": labels} if labels else {}),
+    }
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **more}
+
+
+def istiod(name: str, *, revision: str | None = None, **more: str) -> dict[str, Any]:
+    labels = {"app": "istiod", **({"istio.io/rev": revision} if revision else {})}
+    env = [{"name": key, "value": value} for key, value in more.items()]
+    container = {
+        "name": "discovery",
+        "image": "pilot:1.31.0",
+        "args": ["discovery", "--domain", "info.local"],
+        "env": env,
+    }
+    template = {"metadata": {"labels": {"istio": name}}, "spec": {"containers": [container]}}
+    spec = {"selector": {"matchLabels": {"istio": name}}, "template": template}
+    return obj("apps/v1", "Deployment", ISTIO, name, labels=labels, spec=spec)
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def codes(state: dict[str, Any]) -> set[str]:
+    return {finding["code"] for finding in state["findings"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces(admin: Admin) -> None:
+    admin.namespace(OURS, ISTIO, "info-xyz")
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_reads_only_an_empty_cluster(check: bool, run: ModuleRunner, admin: Admin) -> None:
+    done = run("cluster_info", check=check, **PLACE)
+    state = done.result["state"]
+    assert (done.result["changed"], done.writes) == (False, ())
+    kube_system = admin.get("Namespace", None, "kube-system")
+    assert kube_system is not None
+    assert state["uuid"] == kube_system["metadata"]["uid"]
+    assert state["name"] == "cluster-t"
+    assert state["kubernetes_version"].startswith("v1.")
+    assert codes(state) == {"istiod-missing"}
+    assert state["gateways"] is None
+    assert state["published"] is None
+    assert state["authn_key_pub"] is None
+    assert state["roots"] == ""
+
+
+def test_reads_only_a_whole_cluster(run: ModuleRunner, admin: Admin) -> None:
+    ports = [{"name": "tls", "port": 15443}, {"name": "https", "port": 443}]
+    gateway = obj("v1", "Service", OURS, "alliance-ingressgateway")
+    label = {"federation.istio.deckhouse.io/public-service": ""}
+    admin.apply(
+        istiod("istiod", SHARED_MESH_CONFIG="istio-federation", ISTIO_MULTIROOT_MESH="true"),
+        obj("v1", "ConfigMap", ISTIO, "istio", data={"mesh": "trustDomain: info.local\n"}),
+        obj("v1", "ConfigMap", ISTIO, "istio-ca-root-cert", data={"root-cert.pem": ROOT}),
+        obj(
+            "v1",
+            "Secret",
+            OURS,
+            "alliance-authn-keypair",
+            data={"pub.pem": encoded(PUBLIC_KEY), "priv.pem": "cHJpdg=="},
+        ),
+        obj("v1", "Secret", OURS, "named-tls", data={"ca.crt": encoded(CA)}),
+        {**gateway, "spec": {"type": "LoadBalancer", "ports": ports}},
+        obj("v1", "Service", "info-xyz", "bar", labels=label, spec={"ports": [{"name": "http", "port": 80}]}),
+        obj("v1", "Service", "info-xyz", "hidden", spec={"ports": [{"name": "http", "port": 80}]}),
+        obj("v1", "Service", "info-xyz", "outside", labels=label, spec={"type": "ExternalName", "externalName": "a.b"}),
+        obj("v1", "Node", None, "info-node", spec={"podCIDR": "10.11.0.0/24", "podCIDRs": ["10.11.0.0/24"]}),
+    )
+    admin.apply({**gateway, "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}}, subresource="status")
+    done = run("cluster_info", gather_published=True, tls_secret="named-tls", **PLACE)
+    state = done.result["state"]
+    assert (done.result["changed"], done.writes) == (False, ())
+    assert state["trust_domain"] == state["cluster_domain"] == "info.local"
+    assert state["roots"] == ROOT
+    assert state["root_fingerprints"] == [fingerprint(ROOT)]
+    assert state["authn_key_pub"] == PUBLIC_KEY
+    assert state["metadata_ca"] == CA
+    assert state["metadata_endpoint"] == "https://203.0.113.7/metadata/"
+    assert state["gateways"] == [{"address": "203.0.113.7", "port": 15443}]
+    assert state["gateway_exists"] is True
+    assert state["exporter_ready"] is False
+    assert "10.11.0.0/24" in state["pod_cidrs"]
+    assert [service["hostname"] for service in state["published"]] == ["bar.info-xyz.svc.info.local"]
+    assert state["public_services"] == 1
+    (revision,) = state["istio"]
+    assert revision["version"] == "1.31.0"
+    assert revision["multiroot"] is True
+    assert revision["shared_mesh_config"] == "istio-federation"
+    (finding,) = state["findings"]
+    assert finding["object"] == "Service info-xyz/outside"
+    assert "priv" not in done.output.replace("private", "")
+
+
+def test_several_revisions_are_told(run: ModuleRunner, admin: Admin) -> None:
+    admin.apply(
+        istiod("istiod-canary", revision="canary"),
+        obj("v1", "ConfigMap", ISTIO, "istio-canary", data={"mesh": "trustDomain: canary.local\n"}),
+    )
+    assert "several-revisions" in codes(run("cluster_info", **PLACE).result["state"])
+    chosen = run("cluster_info", revision="canary", **PLACE).result["state"]
+    assert (chosen["revision"], chosen["trust_domain"]) == ("canary", "canary.local")
+    assert "several-revisions" not in codes(chosen)
+    assert "revision-unknown" in codes(run("cluster_info", revision="none", **PLACE).result["state"])
+
+
+def test_a_cluster_that_cannot_be_reached_is_named(run: ModuleRunner) -> None:
+    message = run("cluster_info", fails=True, kubeconfig="/no/such/kubeconfig").result["msg"]
+    assert message.startswith("cluster cluster-t: kubeconfig /no/such/kubeconfig does not exist")

@@ -1,0 +1,253 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""trust_anchors: who is believed, what is written, and what stays when a neighbour fails."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import parse_shared_mesh_config
+
+from tests.gates.cycle import Step, cycle
+from tests.integration.ansible_module import Cycle, ModuleRun, ModuleRunner
+from tests.integration.conftest import Admin
+from tests.integration.neighbour import Neighbour, make_root
+
+NAMESPACE, ROOT_NAMESPACE = "trust", "trust-istio"
+FEDERATION = "deckhouse.io/v1alpha1"
+PLACES = {"namespace": NAMESPACE, "root_namespace": ROOT_NAMESPACE}
+
+
+@pytest.fixture(scope="module")
+def one(make_neighbour: Callable[[str], Neighbour]) -> Neighbour:
+    return make_neighbour("trust-one")
+
+
+@pytest.fixture(scope="module")
+def two(make_neighbour: Callable[[str], Neighbour]) -> Neighbour:
+    return make_neighbour("trust-two")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces(admin: Admin) -> None:
+    admin.namespace(NAMESPACE, ROOT_NAMESPACE)
+
+
+def anchors(admin: Admin) -> dict[str, list[str]]:
+    """The anchors in the shared mesh config, by trust domain."""
+    text = admin.data("ConfigMap", ROOT_NAMESPACE, "istio-federation")["mesh"]
+    return {domain: list(pems) for domain, pems in parse_shared_mesh_config(text).items()}
+
+
+def known_to_the_exporter(admin: Admin) -> dict[str, Any]:
+    text = admin.data("Secret", NAMESPACE, "alliance-remote-public-metadata")["remote-public-metadata.json"]
+    return dict(json.loads(base64.b64decode(text)))
+
+
+def status(admin: Admin, neighbour: Neighbour) -> dict[str, Any]:
+    found = admin.get("IstioFederation", None, neighbour.name, FEDERATION)
+    assert found is not None
+    return dict(found["status"])
+
+
+def condition(admin: Admin, neighbour: Neighbour) -> tuple[str, str]:
+    found = {item["type"]: item for item in status(admin, neighbour)["conditions"]}["PublicMetadataExchangeReady"]
+    return found["status"], found["reason"]
+
+
+def expected_anchors(*neighbours: Neighbour) -> dict[str, list[str]]:
+    return {item.domain: list(anchors_for(item.root, item.domain)) for item in neighbours}
+
+
+def trust(run: ModuleRunner, *neighbours: Any, **more: Any) -> ModuleRun:
+    option = [item.option() if isinstance(item, Neighbour) else item for item in neighbours]
+    return run("trust_anchors", neighbours=option, **PLACES, **more)
+
+
+@cycle
+def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: Neighbour, two: Neighbour) -> None:
+    """One neighbour; then its root is rotated and another one joins; then all goes."""
+    if step.id == "change-check-first":
+        one.rotate()
+    if step.action == "delete":
+        done = trust(run, check=step.check, state="absent")
+    else:
+        neighbours = [one] if step.action == "create" else [one, two]
+        done = trust(run, *neighbours, check=step.check)
+        assert done.result["trusted"] == {item.name: item.fingerprints for item in neighbours}
+        assert done.result["findings"] == []
+        if step.mode == "real":
+            assert anchors(admin) == expected_anchors(*neighbours)
+            assert known_to_the_exporter(admin) == {
+                item.uuid: {"clusterUUID": item.uuid, "authnKeyPub": item.keys.public_pem, "rootCA": item.root}
+                for item in neighbours
+            }
+            for item in neighbours:
+                assert condition(admin, item) == ("True", "Succeeded")
+                assert status(admin, item)["metadataCache"]["public"]["clusterUUID"] == item.uuid
+    expect(step, done)
+    if step.action == "delete" and step.mode == "real":
+        assert admin.get("ConfigMap", ROOT_NAMESPACE, "istio-federation") is None
+        assert admin.get("IstioFederation", None, one.name, FEDERATION) is None
+
+
+def test_a_root_that_is_not_the_apis_is_not_trusted(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    """The finding names both; that edge keeps what it had, the other one goes on."""
+    trust(run, one, two)
+    before = anchors(admin)
+    one.told_root = make_root(one.domain)
+    two.rotate()
+    try:
+        done = trust(run, one, two)
+        (finding,) = done.findings[one.name]
+        assert finding["code"] == "public-InvalidPublicMetadata"
+        assert one.fingerprints[0] in finding["message"]
+        assert two.name not in done.findings
+        assert anchors(admin) == {one.domain: before[one.domain], **expected_anchors(two)}
+        assert anchors(admin)[two.domain] != before[two.domain]
+        told = run("metadata_info", endpoint=one.option()["metadata_endpoint"], endpoint_ca=one.option()["metadata_ca"])
+        (other,) = told.result["root_fingerprints"]
+        assert other in finding["message"]
+        assert other not in json.dumps(done.result["trusted"])
+        assert condition(admin, one) == ("False", "InvalidPublicMetadata")
+        again = trust(run, one, two)
+        assert (again.result["changed"], again.writes) == (False, ())
+    finally:
+        one.told_root = one.root
+        trust(run, one, two)
+
+
+@pytest.mark.parametrize("broken", ["stopped", "error"])
+def test_a_neighbour_that_is_down_changes_nothing(
+    broken: str, run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    trust(run, one, two)
+    before = anchors(admin), known_to_the_exporter(admin), status(admin, one)["metadataCache"]
+    if broken == "stopped":
+        one.stop()
+    else:
+        one.status = 500
+    try:
+        # Its API is down as well: neither state nor endpoint is known but from the resource.
+        option = {"name": one.name}
+        done = trust(run, option, two)
+        (finding,) = done.findings[one.name]
+        assert finding["code"] == ("public-FetchFailed" if broken == "stopped" else "public-NonOKResponse")
+        assert "what was known of it stays" in finding["message"]
+        assert (anchors(admin), known_to_the_exporter(admin), status(admin, one)["metadataCache"]) == before
+        # Telling so in the status is the only write, once.
+        assert done.writes == (f"patch istiofederations/{one.name}",)
+        again = trust(run, option, two)
+        assert (again.result["changed"], again.writes) == (False, ())
+        assert len(again.findings[one.name]) == 1
+    finally:
+        one.status = 200
+        if broken == "stopped":
+            one.start()
+        trust(run, one, two)
+    assert condition(admin, one) == ("True", "Succeeded")
+
+
+def test_another_cluster_uuid_is_refused(run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour) -> None:
+    """Also when its API agrees: a cluster that was made anew has to be confirmed by deleting its resource."""
+    trust(run, one, two)
+    before = anchors(admin), known_to_the_exporter(admin)
+    old = one.uuid
+    one.uuid = one.told_uuid = "99999999-9999-4999-8999-999999999999"
+    try:
+        done = trust(run, one, two)
+        (finding,) = done.findings[one.name]
+        assert finding["code"] == "public-ClusterUUIDMismatch"
+        assert old in finding["message"]
+        assert one.uuid in finding["message"]
+        assert f"IstioFederation {one.name}" in finding["remedy"]
+        assert (anchors(admin), known_to_the_exporter(admin)) == before
+        assert condition(admin, one) == ("False", "ClusterUUIDMismatch")
+        admin.delete("IstioFederation", None, one.name, FEDERATION)
+        assert trust(run, one, two).findings == {}
+        assert set(known_to_the_exporter(admin)) == {one.uuid, two.uuid}
+    finally:
+        one.uuid = one.told_uuid = old
+        admin.delete("IstioFederation", None, one.name, FEDERATION)
+        trust(run, one, two)
+
+
+def test_neither_of_two_that_claim_one_uuid_is_believed(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    trust(run, state="absent")
+    old = two.uuid
+    two.uuid = two.told_uuid = one.uuid
+    try:
+        done = trust(run, one, two)
+        assert done.result["trusted"] == {}
+        for item, other in ((one, two), (two, one)):
+            (finding,) = done.findings[item.name]
+            assert finding["code"] == "public-ClusterUUIDMismatch"
+            assert f"also claimed by {other.name}" in finding["message"]
+        assert anchors(admin) == {}
+        assert known_to_the_exporter(admin) == {}
+    finally:
+        two.uuid = two.told_uuid = old
+    assert trust(run, one, two).findings == {}
+
+
+def test_an_unknown_neighbour_needs_a_pin(run: ModuleRunner, one: Neighbour, two: Neighbour) -> None:
+    """Its API can't be read and it was never proved: only its fingerprint helps, and only the right one."""
+    trust(run, state="absent")
+    (pin,) = one.fingerprints
+    unproved = trust(run, one.option(state=None))
+    assert "never proved before" in unproved.findings[one.name][0]["message"]
+    wrong = trust(run, one.option(state=None, root_fingerprints=two.fingerprints))
+    assert pin in wrong.findings[one.name][0]["message"]
+    assert two.fingerprints[0] in wrong.findings[one.name][0]["message"]
+    assert (unproved.result["trusted"], wrong.result["trusted"]) == ({}, {})
+    assert trust(run, one.option(state=None, root_fingerprints=[pin.lower()])).result["trusted"] == {one.name: [pin]}
+
+
+def test_a_held_neighbour_stays_as_it_is(run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour) -> None:
+    trust(run, one, two)
+    before = anchors(admin)
+    one.rotate()
+    done = trust(run, one.option(hold="its trust domain is shared"), two)
+    assert "its trust domain is shared" in done.findings[one.name][0]["message"]
+    assert anchors(admin) == before
+    trust(run, one, two)
+
+
+def test_who_is_no_neighbour_any_more_is_not_trusted(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    trust(run, one, two)
+    done = trust(run, two)
+    assert ("deleted", "IstioFederation", one.name) in done.objects
+    assert anchors(admin) == expected_anchors(two)
+    assert set(known_to_the_exporter(admin)) == {two.uuid}
+
+
+def test_a_heartbeat_is_written_and_is_no_change(run: ModuleRunner, one: Neighbour, two: Neighbour) -> None:
+    trust(run, one, two)
+    done = trust(run, one, two, status_refresh=0)
+    assert done.result["changed"] is False
+    assert sorted(done.writes) == [f"patch istiofederations/{item.name}" for item in (one, two)]
+    assert trust(run, one, two, status_refresh=0, check=True).writes == ()
+
+
+def test_the_plan_on_a_fresh_cluster_needs_no_exporter(run: ModuleRunner, one: Neighbour) -> None:
+    """Where no exporter is there yet, its API tells what it will publish."""
+    trust(run, state="absent")
+    fresh = one.option(metadata_endpoint=None, metadata_ca=None, state=one.state(authn_key_pub=None, gateways=None))
+    plan = trust(run, fresh, check=True)
+    assert plan.findings == {}
+    assert plan.writes == ()
+    assert plan.result["trusted"] == {one.name: one.fingerprints}
+    assert trust(run, one).objects == plan.objects
