@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The alliance under test: two complete clusters, runs of federate.yml, and what the API servers saw of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import yaml
+
+from tests.demo.playbook import environment, playbook_command
+from tests.lab.lab import Lab
+from tests.lab.layout import CHECKOUT
+
+A, B = "cluster-a", "cluster-b"
+CLUSTERS = (A, B)
+NAMESPACE = "istio-alliance"
+OPERATOR = "alliance-operator"
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+PUBLIC_LABEL = "federation.istio.deckhouse.io/public-service"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the playbook: exit status, the recap's numbers by host, results of modules by host, and the output."""
+
+    status: int
+    recap: dict[str, dict[str, int]]
+    results: dict[str, list[dict[str, Any]]]
+    output: str
+
+    def changed(self) -> dict[str, int]:
+        """How many tasks changed something, by host."""
+        return self.recap.get("changed", {})
+
+    def objects(self, cluster: str) -> set[tuple[str, str, str, str]]:
+        """What was (or in check mode would be) written to a cluster: action, kind, namespace, name."""
+        return {
+            (entry["action"], entry["kind"], entry.get("namespace", ""), entry["name"])
+            for result in self.results.get(cluster, [])
+            for entry in result.get("objects") or []
+        }
+
+    def diffs(self, cluster: str) -> list[dict[str, Any]]:
+        """The entries of all diffs of a cluster."""
+        return [entry for result in self.results.get(cluster, []) for entry in result.get("diff") or []]
+
+
+class Alliance:
+    """Runs against the clusters of one lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory that the lab wrote."""
+        return self.lab.layout.folder / "inventory.yml"
+
+    def run(self, *arguments: str) -> Run:
+        """Run federate.yml through ansible-runner, as AWX does."""
+        folder = Path(tempfile.mkdtemp(prefix="alliance-run-"))
+        try:
+            done = ansible_runner.run(
+                private_data_dir=str(folder),
+                project_dir=str(CHECKOUT / "playbooks"),
+                playbook="federate.yml",
+                inventory=str(self.inventory),
+                cmdline=" ".join(arguments) or None,
+                envvars=environment(),
+                quiet=True,
+                suppress_env_files=True,
+            )
+            results: dict[str, list[dict[str, Any]]] = {}
+            for event in done.events:
+                if event["event"] in ("runner_on_ok", "runner_on_failed"):
+                    data = event["event_data"]
+                    results.setdefault(data["host"], []).append(data["res"])
+            stats = {key: dict(value) for key, value in (done.stats or {}).items()}
+            return Run(done.rc, stats, results, done.stdout.read())
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def converge(self) -> Run:
+        """Run until everything is as it should be; fails when that does not work."""
+        run = self.run()
+        assert run.status == 0, run.output
+        return run
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A run as a process of its own, in its own process group."""
+        command = playbook_command("federate.yml", self.inventory, *arguments)
+        with subprocess.Popen(
+            command,
+            env=environment(),
+            cwd=CHECKOUT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            yield process
+
+    def kubectl(self, cluster: str, *arguments: str, check: bool = True, stdin: str | None = None) -> str:
+        """What kubectl prints, as the user lab-admin."""
+        command = self.lab.kubectl(cluster, list(arguments))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, input=stdin)
+        assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
+
+    def get(self, cluster: str, *what: str) -> dict[str, Any]:
+        """Objects as JSON."""
+        found: dict[str, Any] = json.loads(
+            self.kubectl(cluster, "get", *what, "-o", "json", "--show-managed-fields=false")
+        )
+        return found
+
+    def apply(self, cluster: str, *manifests: dict[str, Any]) -> None:
+        """Write objects as the user lab-admin."""
+        self.kubectl(cluster, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+
+    def audit(self, cluster: str) -> list[dict[str, Any]]:
+        """The finished requests of the operator that would change something, oldest first."""
+        log = self.lab.layout.folder / cluster / "audit.log"
+        events = [json.loads(line) for line in log.read_text().splitlines() if OPERATOR in line]
+        return [
+            event
+            for event in events
+            if event["user"]["username"] == OPERATOR
+            and event["verb"] in MUTATING
+            and event["stage"] == "ResponseComplete"
+        ]
+
+    def writes(self) -> dict[str, int]:
+        """The number of the operator's mutating requests so far, by cluster."""
+        return {cluster: len(self.audit(cluster)) for cluster in CLUSTERS}
+
+    def publish(self, cluster: str, service: str, *, public: bool) -> None:
+        """Set the label on a Service of the namespace xyz, or take it away."""
+        label = f"{PUBLIC_LABEL}=" if public else f"{PUBLIC_LABEL}-"
+        self.kubectl(cluster, "label", "service", "-n", "xyz", service, "--overwrite", label)
+
+    def reset(self) -> None:
+        """Make the clusters as they were before the first run, so that a run starts from nothing."""
+        for cluster in CLUSTERS:
+            self._reset(cluster)
+
+    def _reset(self, cluster: str) -> None:
+        env = '[{"op":"replace","path":"/spec/template/spec/containers/0/env","value":%s}]'
+        istiod = self.get(cluster, "deployment", "-n", "istio-system", "istiod")
+        entries = istiod["spec"]["template"]["spec"]["containers"][0]["env"]
+        kept = [entry for entry in entries if entry["name"] not in ("ISTIO_MULTIROOT_MESH", "SHARED_MESH_CONFIG")]
+        gone = ("delete", "--ignore-not-found", "--wait=true")
+        self.kubectl(cluster, *gone, "namespace", NAMESPACE)
+        self.kubectl(cluster, *gone, "crd", "istiofederations.deckhouse.io", "istiomulticlusters.deckhouse.io")
+        self.kubectl(cluster, *gone, "-n", "istio-system", "proxyconfig/istio-federation", "configmap/istio-federation")
+        for kind in ("clusterrole", "clusterrolebinding"):
+            self.kubectl(cluster, *gone, kind, f"meshalliance:{NAMESPACE}:metadata-exporter")
+        patch = ("patch", "deployment", "-n", "istio-system", "istiod", "--type=json", "-p", env % json.dumps(kept))
+        self.kubectl(cluster, *patch)
+        self.kubectl(cluster, "rollout", "status", "-n", "istio-system", "deployment/istiod", "--timeout=120s")
