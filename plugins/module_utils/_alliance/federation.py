@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -146,10 +146,18 @@ def last_known_good(
     return cached_private(status)
 
 
-def heartbeat_due(status: Mapping[str, Any] | None, now_iso: str, refresh_seconds: float) -> bool:
-    """True when a timestamp of the cache is missing or older than refresh_seconds: time to renew it."""
+def heartbeat_due(
+    status: Mapping[str, Any] | None,
+    now_iso: str,
+    refresh_seconds: float,
+    renewed: Iterable[str] = (_PUBLIC_TIME, _PRIVATE_TIME),
+) -> bool:
+    """True when a timestamp of the cache is missing or older than refresh_seconds: time to renew it.
+
+    Only the timestamps C(renewed) count: who fetched one document has nothing new to say of the other.
+    """
     cache, now = _cache(status), _time(now_iso)
-    for name in (_PUBLIC_TIME, _PRIVATE_TIME):
+    for name in renewed:
         seen = _time(cache.get(name))
         if seen is None or now is None or abs((now - seen).total_seconds()) >= refresh_seconds:
             return True

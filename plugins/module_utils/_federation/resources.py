@@ -55,7 +55,7 @@ class StatusWriter:
         if status == previous:
             return
         real = not same_except_timestamps(status, previous)
-        if not real and not heartbeat_due(previous, self._now, self._refresh):
+        if not real and not heartbeat_due(previous, self._now, self._refresh, _renewed(status, previous)):
             return
         target = {
             "apiVersion": ISTIO_FEDERATION.api_version,
@@ -85,6 +85,12 @@ def with_statuses(result: Mapping[str, Any], statuses: StatusWriter) -> dict[str
         "changed": bool(result["changed"] or statuses.changes),
         "diff": [*result["diff"], *entries],
     }
+
+
+def _renewed(status: Mapping[str, Any], previous: Mapping[str, Any]) -> list[str]:
+    """The timestamps in which two statuses differ."""
+    old = previous.get("metadataCache") or {}
+    return [name for name, value in status["metadataCache"].items() if value != old.get(name)]
 
 
 def _with_status(resource: Mapping[str, Any], status: Mapping[str, Any]) -> Object:
