@@ -1,18 +1,17 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m tests.demo`: one run of federate.yml, then a call in each direction, with what the callee saw of the caller."""
+"""`python -m tests.demo`: one run of federate.yml, then a call each way and what the callee saw of the caller."""
 
 from __future__ import annotations
 
 import sys
 
+from .calls import call_until
+from .playbook import run_playbook
 from tests.lab.lab import Lab
 from tests.lab.progress import say, step
 from tests.lab.workload import published
-
-from .calls import call_until
-from .playbook import run_playbook
 
 DIRECTIONS = (("cluster-a", "cluster-b"), ("cluster-b", "cluster-a"))
 

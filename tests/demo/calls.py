@@ -19,7 +19,20 @@ PATIENCE_SECONDS = 90
 
 def curl(lab: Lab, cluster: str, deployment: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run curl in a pod of a deployment; what came of it."""
-    inside = ["exec", "-n", NAMESPACE, f"deployment/{deployment}", "-c", "app", "--", "curl", "-sS", "-m", "5", *arguments]
+    inside = [
+        "exec",
+        "-n",
+        NAMESPACE,
+        f"deployment/{deployment}",
+        "-c",
+        "app",
+        "--",
+        "curl",
+        "-sS",
+        "-m",
+        "5",
+        *arguments,
+    ]
     return subprocess.run(lab.kubectl(cluster, inside), capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -32,5 +45,7 @@ def call_until(lab: Lab, cluster: str, deployment: str, url: str) -> dict[str, A
             answer: dict[str, Any] = json.loads(done.stdout)
             return answer
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{deployment} in {cluster} can't call {url}: {done.stderr.strip()} {done.stdout.strip()}")
+            raise RuntimeError(
+                f"{deployment} in {cluster} can't call {url}: {done.stderr.strip()} {done.stdout.strip()}"
+            )
         time.sleep(1)

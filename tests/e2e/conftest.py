@@ -10,10 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from .alliance import CLUSTERS, Alliance
 from tests.lab.lab import Lab
 from tests.lab.layout import Layout
-
-from .alliance import CLUSTERS, Alliance
 
 # Set it to keep the clusters for a look around; `python -m tests.lab --name e2e down` takes them away.
 KEEP = "KEEP_E2E_LAB"

@@ -12,9 +12,8 @@ import json
 
 import pytest
 
+from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B, Run
 from tests.demo.calls import call_until, curl
-
-from .alliance import A, B, CLUSTERS, NAMESPACE, Alliance, Run
 
 
 @pytest.fixture(scope="module")

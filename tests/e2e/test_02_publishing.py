@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.demo.calls import call_until, curl
-
-from .alliance import A, B, NAMESPACE, Alliance
+from .alliance import NAMESPACE, A, Alliance, B
 from .certificates import Files, signed_by
 from .tls import call_gateway
+from tests.demo.calls import call_until, curl
 
 HOST = f"foo.xyz.svc.{B}.local"
 PATIENCE_SECONDS = 60

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.calls import call_until, curl
-
-from .alliance import A, B, Alliance
+from .alliance import A, Alliance, B
 from .certificates import signed_by
 from .test_02_publishing import until
 from .tls import call_gateway, node_address, serving
+from tests.demo.calls import call_until, curl
 
 EDGES = [pytest.param(A, "foo", B, id="cluster-b-at-cluster-a"), pytest.param(B, "bar", A, id="cluster-a-at-cluster-b")]
 STRANGER = "cluster-c"

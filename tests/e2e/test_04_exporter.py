@@ -21,7 +21,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys 
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
 
-from .alliance import A, B, NAMESPACE, Alliance
+from .alliance import NAMESPACE, A, Alliance, B
 
 FEDERATION, MULTICLUSTER = "private-federation", "private-multicluster"
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .alliance import NAMESPACE, A, Alliance, B
 from tests.demo.calls import call_until
-
-from .alliance import A, B, NAMESPACE, Alliance
 
 
 def _versions(alliance: Alliance) -> dict[str, Any]:

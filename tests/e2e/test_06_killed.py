@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
+from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B
 from tests.demo.calls import call_until
-
-from .alliance import A, B, CLUSTERS, NAMESPACE, Alliance
 
 POINTS = 10
 PATIENCE_SECONDS = 300
