@@ -21,6 +21,9 @@ from tests.gates.staging import COPY, ROOT, stage
 # ansible-test keeps its environments below the home folder; those of this checkout stay inside it.
 HOME = ROOT / ".venv" / "ansible-test"
 
+BIN = Path(sys.executable).parent
+OTHER_PYTHONS = ("3.10", "3.12", "3.13")
+
 # ansible-test starts this script as a program in each new environment. Python's own bundled pip does as well as the
 # one that it would download.
 BOOTSTRAP = "import ensurepip\nensurepip.bootstrap(upgrade=True, default_pip=True)\n"
@@ -40,8 +43,36 @@ def write_bootstrap() -> None:
         (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
 
 
+def other_pythons() -> dict[str, Path]:
+    """Interpreters of the other Pythons that modules run on, where this machine has them: version to program."""
+    found: dict[str, Path] = {}
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    folders = [*map(Path, os.get_exec_path()), *sorted(pyenv.glob("versions/*/bin"), reverse=True)]
+    for version in OTHER_PYTHONS:
+        for folder in folders:
+            program = folder / f"python{version}"
+            # A version manager's stand-in for an absent version is there, but doesn't run.
+            if (
+                program.exists()
+                and subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
+            ):
+                found[version] = program
+                break
+    return found
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run ansible-test sanity in the copy; its exit code."""
+    command = [str(BIN / "ansible-test"), "sanity", "--requirements", "--color", "no", *arguments]
+    return subprocess.run(command, cwd=COPY, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+
+
 def main(arguments: list[str]) -> int:
-    """Stage, run, and hand on the exit code. An ignore file is a failure of its own."""
+    """Stage, and run all tests, or those that the arguments name. An ignore file is a failure of its own.
+
+    Without arguments, what the other Pythons can't compile or import is found too.
+    """
+    others = {} if arguments else other_pythons()
     stage()
     ignored = sorted(str(path.relative_to(COPY)) for path in COPY.glob("tests/sanity/ignore*"))
     if ignored:
@@ -49,13 +80,17 @@ def main(arguments: list[str]) -> int:
         return 1
     write_bootstrap()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = [str(Path(sys.executable).with_name("ansible-test")), "sanity", "--requirements", "--color", "no"]
-    command += ["--python", version, *arguments]
-    keep = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ANSIBLE_"))}
-    path = os.pathsep.join([str(Path(sys.executable).parent), keep.get("PATH", os.defpath)])
-    environment = {**keep, "HOME": str(HOME), "PATH": path}
-    done = subprocess.run(command, cwd=COPY, env=environment, stdin=subprocess.DEVNULL, check=False)
-    return done.returncode
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ANSIBLE_"))}
+    folders = [str(BIN), kept.get("PATH", os.defpath), *(str(program.parent) for program in others.values())]
+    environment = {**kept, "HOME": str(HOME), "PATH": os.pathsep.join(folders)}
+    codes = []
+    for other in others:
+        print(f"Python {other}:", flush=True)
+        controller = f"origin:python={version}"
+        tests = ["--test", "compile", "--test", "import"]
+        codes.append(run(["--controller", controller, "--target-python", other, *tests], environment))
+    codes.append(run(["--python", version, *arguments], environment))
+    return max(codes)
 
 
 if __name__ == "__main__":
