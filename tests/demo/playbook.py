@@ -18,7 +18,8 @@ COLLECTIONS = Path(sys.prefix) / "collections"
 def environment() -> dict[str, str]:
     """The process environment without settings of whoever runs this, so that runs are alike everywhere."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_AUTH_"))}
-    return {**clean, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+    path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{clean.get('PATH', os.defpath)}"
+    return {**clean, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
 
 
 def playbook_command(playbook: str, inventory: Path, *arguments: str) -> list[str]:
