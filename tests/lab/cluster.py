@@ -231,7 +231,6 @@ class Cluster:
             self.daemon(name).stop(timeout=10 if name == "etcd" else 2)
         # What is left are containers and their shims.
         cgroups.kill(self.layout.unit)
-        mounts.remove_sockets(self.layout)
 
     def remove(self) -> None:
         """Stop it and take away everything that it made on the machine."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import builds, host, images, network
+from . import builds, host, images, mounts, network
 from .cache import locked
 from .cluster import Cluster
 from .errors import LabError
@@ -122,6 +122,7 @@ class Lab:
 
             _each(clusters, remove)
             with locked(_MACHINE_LOCK):
+                mounts.remove_dead_sockets()
                 network.open_up(self.layout)
                 if state.forwarding_was_off:
                     network.forbid_forwarding()

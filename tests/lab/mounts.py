@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 from .commands import succeeds
 from .layout import ClusterLayout
+
+_MINUTE = 60
 
 
 def unmount_below(folder: Path) -> None:
@@ -32,10 +36,23 @@ def remove_traces(cluster: ClusterLayout) -> None:
             result.unlink(missing_ok=True)
 
 
-def remove_sockets(cluster: ClusterLayout) -> None:
-    """Delete the sockets of the containers' shims, which have all ended; the runtime would forget them."""
-    for address in (cluster.var / "run" / "state").glob("io.containerd.runtime.v2.task/*/*/address"):
-        Path(address.read_text().strip().removeprefix("unix://")).unlink(missing_ok=True)
+def remove_dead_sockets() -> None:
+    """Delete the sockets that shims left in the folder that is built into them.
+
+    Their names don't tell whose they were. One that has been there for a minute and that nobody listens on is dead,
+    and of no use to anybody.
+    """
+    for path in _entries(Path("/run/containerd/s")):
+        try:
+            if not path.is_socket() or time.time() - path.stat().st_mtime < _MINUTE:
+                continue
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(1)
+                probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:
+            continue
 
 
 def _entries(folder: Path) -> list[Path]:
