@@ -68,9 +68,8 @@ class Lab:
                     block = free_block(network.taken())
                     state.clusters[name] = ClusterState(index, str(block))
                     state.save()
-                network.reserve(
-                    Cluster(ClusterLayout(self.layout, name, state.clusters[name].index), state).subnets.block
-                )
+            for name in state.clusters:
+                network.reserve(self._cluster(state, name).subnets.block)
             network.isolate(self.layout)
             if network.allow_forwarding():
                 state.forwarding_was_off = True
