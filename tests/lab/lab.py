@@ -61,6 +61,8 @@ class Lab:
     def _allocate(self, state: State, names: Iterable[str]) -> None:
         """Give new clusters a number and free addresses, and lay the lab's part of the machine's network."""
         with locked(_MACHINE_LOCK):
+            for name in state.clusters:
+                network.reserve(self._cluster(state, name).subnets.block)
             for name in names:
                 if name not in state.clusters:
                     used = {entry.index for entry in state.clusters.values()}
@@ -68,8 +70,7 @@ class Lab:
                     block = free_block(network.taken())
                     state.clusters[name] = ClusterState(index, str(block))
                     state.save()
-            for name in state.clusters:
-                network.reserve(self._cluster(state, name).subnets.block)
+                    network.reserve(block)
             network.isolate(self.layout)
             if network.allow_forwarding():
                 state.forwarding_was_off = True
