@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters of the playbooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.meshalliance.istio.plugins.filter.alliance import (
+    FilterModule,
+    alliance_members,
+    alliance_neighbours,
+    restart_definitions,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import NEIGHBOURS_ARGUMENT_SPEC
+
+FILTERS = Path(__file__).parents[4] / "plugins" / "filter"
+
+
+def state(name: str, domain: str) -> dict[str, Any]:
+    return {"name": name, "uuid": f"uuid-{name}", "trust_domain": domain, "cluster_domain": domain}
+
+
+HOSTVARS: dict[str, dict[str, Any]] = {
+    "a": {"preflight_state": state("a", "a.local")},
+    "b": {"preflight_state": state("b", "b.local")},
+    "c": {"alliance_trust_domain": "c.local"},
+}
+
+
+def test_members_are_those_of_the_group_whatever_the_limit() -> None:
+    members = alliance_members(HOSTVARS, ["b", "a", "c"])
+    assert [member["name"] for member in members] == ["a", "b", "c"]
+    assert [member["state"] is not None for member in members] == [True, True, False]
+
+
+def test_results_of_a_loop_fill_in_for_hosts_outside_of_the_play() -> None:
+    results = [{"item": "c", "state": state("c", "c.local")}, {"item": "b", "failed": True}]
+    members = alliance_members(HOSTVARS, ["a", "b", "c"], results)
+    assert [member["state"]["uuid"] for member in members] == ["uuid-a", "uuid-b", "uuid-c"]
+
+
+def test_neighbours_are_the_option_of_the_modules() -> None:
+    neighbours = alliance_neighbours(alliance_members(HOSTVARS, ["a", "b", "c"]), "a")
+    assert [item["name"] for item in neighbours] == ["b", "c"]
+    for neighbour in neighbours:
+        assert set(neighbour) == set(NEIGHBOURS_ARGUMENT_SPEC["options"])
+    assert [item["hold"] for item in neighbours] == ["", ""]
+
+
+def test_a_neighbour_with_an_error_is_held() -> None:
+    hostvars = {**HOSTVARS, "b": {"preflight_state": state("b", "cluster.local")}}
+    held = {item["name"]: item["hold"] for item in alliance_neighbours(alliance_members(hostvars, "abc"), "a")}
+    assert "cluster.local" in held["b"]
+    assert held["c"] == ""
+    ignored = {**hostvars, "b": {**hostvars["b"], "alliance_ignored_findings": ["domain-reserved"]}}
+    held = {item["name"]: item["hold"] for item in alliance_neighbours(alliance_members(ignored, "abc"), "a")}
+    assert held["b"] == ""
+
+
+def test_who_is_no_member_has_no_neighbours() -> None:
+    with pytest.raises(AnsibleFilterError, match="x is not a member"):
+        alliance_neighbours(alliance_members(HOSTVARS, "abc"), "x")
+
+
+def test_restarts_change_the_pod_template_alone() -> None:
+    (made,) = restart_definitions(["Deployment xyz/foo"])
+    annotations = made["spec"]["template"]["metadata"]["annotations"]
+    assert made == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "foo", "namespace": "xyz"},
+        "spec": {"template": {"metadata": {"annotations": annotations}}},
+    }
+    assert len(annotations) == 1
+    # The same each time: a restart for the same reason is done once.
+    assert restart_definitions(["Deployment xyz/foo"]) == [made]
+
+
+def test_what_has_no_rollout_is_left_out() -> None:
+    made = restart_definitions(["Pod xyz/p", "DaemonSet xyz/d", "Job xyz/j", "StatefulSet xyz/s"])
+    assert [item["kind"] for item in made] == ["DaemonSet", "StatefulSet"]
+
+
+def test_every_filter_is_documented() -> None:
+    documented = {yaml.safe_load(path.read_text())["DOCUMENTATION"]["name"] for path in FILTERS.glob("*.yml")}
+    assert set(FilterModule().filters()) == documented

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Members from the inventory's variables, and who is whose neighbour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import (
+    Member,
+    members_from,
+    resource_name,
+)
+
+STATE = ClusterState(
+    name="a",
+    uuid="uuid-a",
+    trust_domain="a.local",
+    metadata_endpoint="https://203.0.113.1/metadata/",
+    metadata_ca="CA",
+    gateways=({"address": "203.0.113.1", "port": 15443},),
+)
+
+
+class Tagged(str):
+    """As ansible-core 2.19 hands texts over: a subclass that libraries stumble over."""
+
+
+def test_variables_and_facts_are_joined() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "b": {
+            "alliance_trust_domain": Tagged("b.local"),
+            "alliance_metadata_endpoint": "https://b/",
+            "alliance_root_fingerprints": ["AB"],
+            "alliance_peers": ["a"],
+            "alliance_metadata_insecure": True,
+            "alliance_locality": "",
+        },
+        "a": {"preflight_state": STATE.to_dict(), "alliance_metadata_ca": None},
+        "c": {},
+    }
+    a, b = members_from(hostvars, ["b", "a", "a"])
+    assert a == Member("a", state=STATE)
+    assert b == Member(
+        "b",
+        declared_domain="b.local",
+        endpoint="https://b/",
+        root_fingerprints=("AB",),
+        peers=("a",),
+        insecure=True,
+    )
+    assert type(b.declared_domain) is str
+
+
+def test_states_of_hosts_outside_of_the_play() -> None:
+    (member,) = members_from({"a": {}}, ["a"], {"a": STATE.to_dict()})
+    assert member.state == STATE
+
+
+def test_the_way_through_a_variable_changes_nothing() -> None:
+    for member in (
+        Member("a", state=STATE, peers=("b",), root_fingerprints=("AB",), ignored_findings=("x",)),
+        Member("b", declared_domain="b.local"),
+    ):
+        assert Member.from_dict(member.to_dict()) == member
+
+
+def test_domains() -> None:
+    assert Member("a", state=STATE).domain == "a.local"
+    assert Member("a", state=STATE, declared_domain="d.local").domain == "d.local"
+    assert Member("a").domain == ""
+
+
+@pytest.mark.parametrize(
+    ("peers", "expected"),
+    [
+        ({}, {"a": "bc", "b": "ac", "c": "ab"}),
+        ({"a": ("b",)}, {"a": "b", "b": "ac", "c": "b"}),  # an edge needs both sides
+        ({"a": ("b",), "b": ("c",)}, {"a": "", "b": "c", "c": "b"}),
+        ({"a": ()}, {"a": "", "b": "c", "c": "b"}),
+        ({"a": ("a", "b", "c")}, {"a": "bc", "b": "ac", "c": "ab"}),
+    ],
+)
+def test_neighbours(peers: dict[str, tuple[str, ...]], expected: dict[str, str]) -> None:
+    members = [Member(name, peers=peers.get(name)) for name in "abc"]
+    assert {member.name: "".join(other.name for other in member.neighbours(members)) for member in members} == expected
+
+
+def test_as_neighbour_what_is_declared_wins() -> None:
+    known = Member("a", state=STATE).as_neighbour()
+    assert known["metadata_endpoint"] == STATE.metadata_endpoint
+    assert known["metadata_ca"] == "CA"
+    assert known["trust_domain"] == "a.local"
+    assert known["hold"] == ""
+    declared = Member("a", state=STATE, endpoint="https://e/", ca="other").as_neighbour("why")
+    assert (declared["metadata_endpoint"], declared["metadata_ca"], declared["hold"]) == ("https://e/", "other", "why")
+    assert Member("a").as_neighbour()["state"] is None
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_resource_names_are_names(name: str) -> None:
+    made = resource_name(name)
+    assert made
+    assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.")
+    assert made[0] not in "-."
+    assert made[-1] not in "-."
+    assert resource_name(made) == made

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lines and the table at the end of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import (
+    HostResult,
+    alliance_table,
+    finding_lines,
+)
+
+FINDING = {
+    "severity": "error",
+    "code": "public-FetchFailed",
+    "message": "no answer.",
+    "remedy": "start it",
+    "cluster": "a",
+    "neighbour": "b",
+    "object": "Service x/y",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "ERROR a (neighbour b): Service x/y: no answer. Remedy: start it"),
+        ({"neighbour": "", "object": ""}, "ERROR a: no answer. Remedy: start it"),
+        ({"remedy": "", "severity": "warning", "cluster": ""}, "WARNING - (neighbour b): Service x/y: no answer"),
+    ],
+)
+def test_lines(changes: dict[str, str], line: str) -> None:
+    assert finding_lines([{**FINDING, **changes}]) == [line]
+
+
+def member(name: str, **more: Any) -> Member:
+    return Member(name, state=ClusterState(name=name, uuid=name, trust_domain=f"{name}.local"), **more)
+
+
+def row(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def result(
+    trusted: dict[str, list[str]], imported: dict[str, int], changes: int, findings: list[dict[str, str]] | None = None
+) -> HostResult:
+    return HostResult({"trusted": trusted, "findings": findings or []}, {"imported": imported}, changes)
+
+
+def test_a_good_alliance() -> None:
+    members = [member("a"), member("b"), member("cluster-with-a-long-name")]
+    results = {
+        "a": result({"b": ["1"], "cluster-with-a-long-name": ["1", "2"]}, {"b": 12}, 7),
+        "b": result({"a": ["1"], "cluster-with-a-long-name": ["1"]}, {"a": 1}, 0),
+        "cluster-with-a-long-name": result({"a": ["1"], "b": ["1"]}, {}, 0),
+    }
+    table = alliance_table(members, results)
+    assert len(table) == 7
+    assert row(table[1]) == ["a", "b", "b.local", "1 root", "12", "7", "-"]
+    # A cluster's changes are counted once, in its first row.
+    assert row(table[2]) == ["a", "cluster-with-a-long-name", "cluster-with-a-long-name.local", "2 roots", "0", "-"]
+    starts = {line.index("b.local") for line in table if "b.local" in line and line.startswith("a ")}
+    assert starts == {table[0].index("TRUST DOMAIN")}
+
+
+def test_problems_are_in_the_row_and_below() -> None:
+    members = [member("a"), member("b"), member("c")]
+    table = alliance_table(members, {"a": result({"c": ["1"]}, {}, 0, [FINDING])})
+    assert row(table[1])[3:] == ["no", "0", "0", "public-FetchFailed"]
+    assert row(table[2])[-1] == "-"
+    assert row(table[3])[-1] == "not run"
+    blank = table.index("")
+    assert table[blank + 1 :] == finding_lines([FINDING])
+
+
+def test_a_cluster_that_was_not_reached_and_one_alone() -> None:
+    table = alliance_table([Member("a", peers=("b",)), member("b"), member("c", peers=())], {})
+    assert row(table[1]) == ["a", "b", "b.local", "?", "?", "-", "not reached"]
+    assert row(table[2]) == ["b", "a", "?", "?", "?", "-", "not run"]
+    assert row(table[3])[-1] == "it has no neighbour"
+    assert table[-1] == "ERROR a: its API could not be read in this run; nothing there was changed"
+
+
+def test_a_step_that_was_not_reached_is_unknown() -> None:
+    table = alliance_table([member("a"), member("b")], {"a": HostResult({"trusted": {"b": ["1"]}}, None, 1)})
+    assert row(table[1]) == ["a", "b", "b.local", "1 root", "?", "1", "-"]

@@ -1,0 +1,342 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Root exchange and service import with fake neighbours: what is decided when they answer, fail, or are not there."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    PublicMetadata,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    Failure,
+    federation_resource,
+    federation_status,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import parse_shared_mesh_config
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import verify_token
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation import services, trust
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
+    Neighbour,
+    neighbours_from,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import StatusWriter
+from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import NeighbourError
+
+OWN_UUID = "uuid-own"
+PAIR = generate_key_pair()
+THEN, NOW = "2026-01-01T00:00:00Z", 1767229200.0
+PORT = {"name": "http", "port": 80, "protocol": "HTTP"}
+
+
+def offer(*names: str, gateways: list[str] | None = ("203.0.113.10",), domain: str = "b.local") -> FederationMetadata:
+    listed = None if gateways is None else [{"address": address, "port": 15443} for address in gateways]
+    hosts = [{"hostname": f"{name}.xyz.svc.{domain}", "ports": [PORT]} for name in names]
+    return FederationMetadata.from_dict({"ingressGateways": listed, "publicServices": hosts})
+
+
+class Member:
+    """A neighbour's identity, its documents, and what the fake client answers for it."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.domain, self.uuid = name, f"{name}.local", f"uuid-{name}"
+        now = datetime.datetime.now(datetime.timezone.utc)
+        self.root = make_ca(name, now).certificate
+        self.key = generate_key_pair().public_pem
+        self.public: Any = PublicMetadata.create(self.uuid, self.key, self.root, self.domain)
+        self.private: list[Any] = [offer("bar", domain=self.domain)]
+        self.tokens: list[str] = []
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://{self.name}/metadata/"
+
+    def neighbour(self, **changes: Any) -> Neighbour:
+        state = ClusterState(
+            name=self.name, uuid=self.uuid, trust_domain=self.domain, roots=self.root, authn_key_pub=self.key
+        )
+        known = Neighbour(self.name, trust_domain=self.domain, endpoint=self.endpoint, state=state)
+        return replace(known, **changes)
+
+    def resource(self, private: FederationMetadata | None = None) -> dict[str, Any]:
+        """Its IstioFederation after an earlier run."""
+        public = PublicMetadata.create(self.uuid, self.key, self.root, self.domain)
+        status = federation_status(None, now_iso=THEN, public=public, private=private)
+        return {**federation_resource(self.name, trust_domain=self.domain, endpoint=self.endpoint), "status": status}
+
+
+@pytest.fixture
+def members(monkeypatch: pytest.MonkeyPatch) -> dict[str, Member]:
+    """b and c, answering through a fake client."""
+    made = {name: Member(name) for name in ("b", "c")}
+    by_endpoint = {member.endpoint: member for member in made.values()}
+
+    class Client:
+        def __init__(self, endpoint: str, **_how: Any) -> None:
+            self.member = by_endpoint[endpoint]
+
+        def public(self) -> tuple[PublicMetadata, None]:
+            if isinstance(self.member.public, Exception):
+                raise self.member.public
+            return self.member.public, None
+
+        def federation(self, token: str, _domain: str) -> tuple[FederationMetadata, tuple[()], None]:
+            self.member.tokens.append(token)
+            answer = self.member.private.pop(0) if len(self.member.private) > 1 else self.member.private[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer, (), None
+
+    monkeypatch.setattr(trust, "MetadataClient", Client)
+    monkeypatch.setattr(services, "MetadataClient", Client)
+    return made
+
+
+def down() -> NeighbourError:
+    return NeighbourError("connection refused", reason="FetchFailed", obj="public.json")
+
+
+def status_error(code: int) -> NeighbourError:
+    return NeighbourError(f"it answered {code}", reason="NonOKResponse", obj="federation.json", status=code)
+
+
+def anchors_of(result: trust.Trust) -> dict[str, list[str]]:
+    mesh = result.objects("ours", "istio")[0]
+    return {domain: list(pems) for domain, pems in parse_shared_mesh_config(mesh["data"]["mesh"]).items()}
+
+
+def test_the_objects_of_an_exchange(members: dict[str, Member]) -> None:
+    result = trust.exchange([member.neighbour() for member in members.values()], {}, OWN_UUID)
+    mesh, secret, *resources = result.objects("ours", "istio")
+    assert (mesh["metadata"]["namespace"], secret["metadata"]["namespace"]) == ("istio", "ours")
+    assert anchors_of(result) == {m.domain: list(anchors_for(m.root, m.domain)) for m in members.values()}
+    known = json.loads(base64.b64decode(secret["data"]["remote-public-metadata.json"]))
+    assert known == {m.uuid: {"clusterUUID": m.uuid, "authnKeyPub": m.key, "rootCA": m.root} for m in members.values()}
+    assert [item["metadata"]["name"] for item in resources] == ["b", "c"]
+    assert result.findings == []
+    # The same answers give the same bytes.
+    again = trust.exchange([member.neighbour() for member in reversed(members.values())], {}, OWN_UUID)
+    assert again.objects("ours", "istio") == result.objects("ours", "istio")
+
+
+def test_who_fails_keeps_what_was_proved_and_the_others_go_on(members: dict[str, Member]) -> None:
+    members["b"].public = down()
+    federations = {"b": members["b"].resource()}
+    result = trust.exchange([Neighbour("b"), members["c"].neighbour()], federations, OWN_UUID)
+    assert set(anchors_of(result)) == {"b.local", "c.local"}
+    assert set(result.resources) == {"b", "c"}
+    (finding,) = result.findings
+    assert (finding.neighbour, finding.code) == ("b", "public-FetchFailed")
+    assert finding.message == "connection refused (what was known of it stays)"
+    assert isinstance(result.outcomes["b"], Failure)
+
+
+def test_who_fails_the_first_time_is_not_trusted(members: dict[str, Member]) -> None:
+    members["b"].public = down()
+    result = trust.exchange([members["b"].neighbour()], {}, OWN_UUID)
+    assert anchors_of(result) == {}
+    assert result.findings[0].message == "connection refused"
+
+
+def test_a_changed_domain_is_not_mixed_with_old_roots(members: dict[str, Member]) -> None:
+    """What was proved for one domain is never trusted for another."""
+    members["b"].public = down()
+    who = members["b"].neighbour(trust_domain="new.local", state=None)
+    result = trust.exchange([who], {"b": members["b"].resource()}, OWN_UUID)
+    assert set(anchors_of(result)) == {"b.local"}
+
+
+@pytest.mark.parametrize("planning", [True, False])
+def test_only_a_plan_believes_the_api_alone(planning: bool, members: dict[str, Member]) -> None:
+    who = members["b"].neighbour(endpoint=None)
+    result = trust.exchange([who], {}, OWN_UUID, planning=planning)
+    assert (set(anchors_of(result)) == {"b.local"}) is planning
+    assert bool(result.findings) is not planning
+
+
+def test_a_held_neighbour_is_not_asked(members: dict[str, Member]) -> None:
+    members["b"].public = AssertionError("asked")
+    result = trust.exchange([members["b"].neighbour(hold="why")], {"b": members["b"].resource()}, OWN_UUID)
+    assert "why" in result.findings[0].message
+    assert set(anchors_of(result)) == {"b.local"}
+    assert set(result.resources) == {"b"}
+
+
+def learn(members: dict[str, Member], **options: Any) -> services.Learnt:
+    federations = options.pop("federations", {name: member.resource() for name, member in members.items()})
+    who = options.pop("who", [member.neighbour() for member in members.values()])
+    identity = options.pop("identity", Identity(OWN_UUID, PAIR.private_pem))
+    return services.learn(who, federations, identity, **options)
+
+
+def test_tokens_are_for_the_proved_neighbour(members: dict[str, Member]) -> None:
+    learnt = learn(members)
+    assert learnt.findings == []
+    assert {source.name: source.trust_domain for source in learnt.sources} == {"b": "b.local", "c": "c.local"}
+    for member in members.values():
+        (token,) = member.tokens
+        subject = verify_token(
+            token,
+            audience=member.uuid,
+            scope="private-federation",
+            public_keys={OWN_UUID: PAIR.public_pem},
+            now=time.time(),
+        )
+        assert subject == OWN_UUID
+
+
+def test_a_401_is_asked_again_with_pauses_and_others_are_not(members: dict[str, Member]) -> None:
+    member = members["b"]
+    proved = PublicMetadata.create(member.uuid, member.key, member.root)
+    identity = Identity(OWN_UUID, PAIR.private_pem)
+    pauses: list[float] = []
+    member.private = [status_error(401), status_error(401), offer("bar")]
+    found, _findings = services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+    assert found == offer("bar")
+    assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS[:2])
+    pauses.clear()
+    member.private = [status_error(401)]
+    with pytest.raises(NeighbourError):
+        services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+    assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS)
+    pauses.clear()
+    member.private = [status_error(500)]
+    with pytest.raises(NeighbourError):
+        services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"federations": {}}, "AwaitingPublic"),
+        ({"identity": None}, "TokenGenerationFailed"),
+    ],
+)
+def test_nothing_is_sent_before_both_identities_are_known(
+    options: dict[str, Any], reason: str, members: dict[str, Member]
+) -> None:
+    learnt = learn(members, **options)
+    assert {finding.code for finding in learnt.findings} == {f"private-{reason}"}
+    assert [member.tokens for member in members.values()] == [[], []]
+    assert learnt.sources == []
+
+
+def test_nothing_is_sent_after_the_uuid_changed(members: dict[str, Member]) -> None:
+    resource = members["b"].resource(offer("known"))
+    mismatch = Failure("ClusterUUIDMismatch", "changed")
+    resource["status"] = federation_status(resource["status"], now_iso=THEN, public=mismatch)
+    learnt = learn(members, federations={"b": resource, "c": members["c"].resource()})
+    assert members["b"].tokens == []
+    assert len(members["c"].tokens) == 1
+    # What was known stays.
+    assert {source.name: source.metadata for source in learnt.sources}["b"] == offer("known")
+
+
+@pytest.mark.parametrize("gateways", [None, []])
+def test_no_gateway_is_no_eviction(gateways: list[str] | None, members: dict[str, Member]) -> None:
+    """The known gateways stay; what is published is believed."""
+    members["b"].private = [offer("new", gateways=gateways)]
+    federations = {"b": members["b"].resource(offer("old")), "c": members["c"].resource()}
+    learnt = learn(members, federations=federations)
+    assert {source.name: source.metadata for source in learnt.sources}["b"] == offer("new")
+    (finding,) = learnt.findings
+    assert finding.code == "neighbour-without-gateway"
+    first = learn(members)
+    assert [source.name for source in first.sources] == ["c"]
+
+
+def test_who_fails_stays_as_it_was(members: dict[str, Member]) -> None:
+    members["b"].private = [down()]
+    federations = {"b": members["b"].resource(offer("old")), "c": members["c"].resource()}
+    learnt = learn(members, federations=federations, who=[Neighbour("b"), members["c"].neighbour()])
+    assert {source.name: source.metadata for source in learnt.sources}["b"] == offer("old")
+    assert learnt.outcomes["b"] == Failure("FetchFailed", "connection refused")
+
+
+@pytest.mark.parametrize("planning", [True, False])
+def test_only_a_plan_takes_services_from_the_api(planning: bool, members: dict[str, Member]) -> None:
+    state = replace(members["b"].neighbour().state, published=({"hostname": "bar.xyz.svc.b.local", "ports": [PORT]},))
+    who = [members["b"].neighbour(state=state)]
+    learnt = learn(members, who=who, federations={}, identity=None, planning=planning)
+    assert bool(learnt.sources) is planning
+    assert bool(learnt.findings) is not planning
+    if planning:
+        (gateway,) = learnt.sources[0].metadata.ingress_gateways
+        assert gateway.address.endswith(".invalid")
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.applied: list[tuple[dict[str, Any], str | None]] = []
+
+    def apply(self, obj: dict[str, Any], *, field_manager: str, subresource: str | None = None) -> None:
+        assert field_manager == "meshalliance.istio"
+        self.applied.append((obj, subresource))
+
+
+def written(previous: dict[str, Any], refresh: float, **outcome: Any) -> tuple[int, int]:
+    """How many writes and how many changes an outcome makes."""
+    client = FakeClient()
+    writer = StatusWriter(client, now=NOW, refresh_seconds=refresh)  # type: ignore[arg-type]
+    writer.update({"metadata": {"name": "b"}, "status": previous}, **outcome)
+    writer.write()
+    assert {subresource for _obj, subresource in client.applied} <= {"status"}
+    return len(client.applied), len(writer.changes)
+
+
+def test_a_heartbeat_is_a_write_but_no_change(members: dict[str, Member]) -> None:
+    public = members["b"].public
+    known = members["b"].resource()["status"]
+    assert written(known, 10**9, public=public) == (0, 0)
+    assert written(known, 300, public=public) == (1, 0)
+    assert written({}, 10**9, public=public) == (1, 1)
+    assert written(known, 10**9, public=Failure("FetchFailed", "x")) == (1, 1)
+
+
+def test_a_document_that_was_never_fetched_makes_no_heartbeat(members: dict[str, Member]) -> None:
+    """Only what this step fetches is renewed: that the other document is missing or old is not its matter."""
+    public, private = members["b"].public, offer("bar")
+    missing = members["b"].resource()["status"]
+    assert "privateLastFetchTimestamp" not in missing["metadataCache"]
+    assert written(missing, 10**9, public=public) == (0, 0)
+    both = members["b"].resource(private)["status"]
+    both["metadataCache"]["publicLastFetchTimestamp"] = "2001-01-01T00:00:00Z"
+    assert written(both, 10**7, private=private) == (0, 0)
+    assert written(both, 10**7, public=public) == (1, 0)
+
+
+def test_neighbours_of_the_option() -> None:
+    option = [{"name": "Cluster_C"}, {"name": "b", "trust_domain": "", "root_fingerprints": None}]
+    assert neighbours_from(option) == [Neighbour("Cluster_C"), Neighbour("b")]
+    assert Neighbour("Cluster_C").resource_name == "cluster-c"
+    with pytest.raises(AllianceError, match="cluster-c is given twice"):
+        neighbours_from([{"name": "Cluster_C"}, {"name": "cluster-c"}])
+
+
+def test_an_unreadable_neighbour_is_completed_from_its_resource(members: dict[str, Member]) -> None:
+    spec = federation_resource("b", trust_domain="b.local", endpoint="https://b/", ca="the CA")
+    assert Neighbour("b").completed(spec) == Neighbour("b", trust_domain="b.local", endpoint="https://b/", ca="the CA")
+    known = Neighbour("b", trust_domain="new.local", endpoint="https://new/", ca="new CA")
+    assert known.completed(spec) == known
+    assert Neighbour("b").completed(None) == Neighbour("b")
+
+
+def test_the_private_key_is_not_shown() -> None:
+    assert "PRIVATE" not in repr(Identity(OWN_UUID, PAIR.private_pem))
