@@ -143,7 +143,11 @@ def _take(
     resource = federations.get(name)
     remembered = cached_public((resource or {}).get("status"))
     endpoint = neighbour.endpoint or (UNKNOWN_ENDPOINT if planning else None)
-    if neighbour.trust_domain and endpoint and not neighbour.hold:
+    known_domain = ((resource or {}).get("spec") or {}).get("trustDomain")
+    # Roots that were proved for one domain must not become those of another before they are proved again.
+    renamed = remembered is not None and known_domain != neighbour.trust_domain
+    undecided = bool(neighbour.hold) or (renamed and not isinstance(result, PublicMetadata))
+    if neighbour.trust_domain and endpoint and not undecided:
         trust.resources[name] = federation_resource(
             name,
             trust_domain=neighbour.trust_domain,
@@ -153,7 +157,7 @@ def _take(
         )
     elif resource is not None:
         trust.resources[name] = _carried_over(resource)
-    domain = str(((resource or {}).get("spec") or {}).get("trustDomain") or neighbour.trust_domain or "")
+    domain = str(known_domain or neighbour.trust_domain or "")
     if isinstance(result, PublicMetadata):
         trust.outcomes[name] = result
         trust.trusted[name] = result
