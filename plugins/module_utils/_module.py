@@ -18,6 +18,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
     Applier,
     ApplyError,
     Change,
+    Plan,
     planned_changes,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
@@ -25,19 +26,18 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.auth impo
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import reference
 
-LIBRARIES = ("kubernetes", "cryptography", "jwt", "yaml", "urllib3")
+KUBERNETES_LIBRARIES = ("kubernetes", "yaml", "urllib3")
+ALL_LIBRARIES = (*KUBERNETES_LIBRARIES, "cryptography", "jwt")
 CLUSTER_NAME = {"cluster": {"type": "str"}}
 
 
-def cluster_module(argument_spec: dict[str, Any], **settings: Any) -> AnsibleModule:
-    """An AnsibleModule with the options for reaching a cluster; fails when a library is missing."""
-    return plain_module({**AUTH_ARGUMENT_SPEC, **CLUSTER_NAME, **argument_spec}, **settings)
-
-
-def plain_module(argument_spec: dict[str, Any], **settings: Any) -> AnsibleModule:
-    """An AnsibleModule that supports check mode and has its libraries."""
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **settings)
-    missing = missing_libraries(*LIBRARIES)
+def cluster_module(
+    argument_spec: dict[str, Any], *, libraries: tuple[str, ...] = ALL_LIBRARIES, **settings: Any
+) -> AnsibleModule:
+    """An AnsibleModule with check mode and the options for reaching a cluster; fails when a library is missing."""
+    specification = {**AUTH_ARGUMENT_SPEC, **CLUSTER_NAME, **argument_spec}
+    module = AnsibleModule(argument_spec=specification, supports_check_mode=True, **settings)
+    missing = missing_libraries(*libraries)
     if missing:
         names = ", ".join(library.package for library in missing)
         module.fail_json(msg=missing_required_lib(names), exception=missing[0].error)
@@ -80,16 +80,28 @@ def make_so(
     """Make a set of objects be so (None: be gone), or in check mode tell what that would write; the module's result."""
     applier = Applier(client)
     plan = applier.plan_removal(applyset) if manifests is None else applier.plan(manifests, applyset, adopt=adopt)
+    return carry_out(module, applier, plan, applyset)
+
+
+def carry_out(
+    module: AnsibleModule, applier: Applier, plan: Plan, applyset: ApplySet | None, *, wait: float = 0
+) -> dict[str, Any]:
+    """Carry a plan out, or in check mode tell what that would write; the module's result."""
     if module.check_mode:
-        return change_results(planned_changes(plan, applyset), len(plan.unchanged), applier.manager)
-    outcome = applier.execute(plan, applyset)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    return change_results(outcome.changes, outcome.unchanged, applier.manager)
+        changes, unchanged = planned_changes(plan, applyset), len(plan.unchanged)
+    else:
+        outcome = applier.execute(plan, applyset, wait=wait)
+        for warning in outcome.warnings:
+            module.warn(warning)
+        changes, unchanged = outcome.changes, outcome.unchanged
+    return _change_results(changes, unchanged, applier.manager, with_diff=module._diff)
 
 
-def change_results(changes: list[Change], unchanged: int, manager: str) -> dict[str, Any]:
-    """The part of a result that tells what was, or in check mode would be, written."""
+def _change_results(changes: list[Change], unchanged: int, manager: str, *, with_diff: bool) -> dict[str, Any]:
+    """The part of a result that tells what was, or in check mode would be, written.
+
+    The diff is made only when it is asked for: with many objects it is most of the result.
+    """
     return {
         "changed": bool(changes),
         "counts": {
@@ -100,5 +112,5 @@ def change_results(changes: list[Change], unchanged: int, manager: str) -> dict[
             "unchanged": unchanged,
         },
         "objects": [{"action": change.action, **reference(change.object)} for change in changes],
-        "diff": [change.diff(manager) for change in changes],
+        "diff": [change.diff(manager) for change in changes] if with_diff else [],
     }

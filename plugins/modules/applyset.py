@@ -121,11 +121,11 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
     FIELD_MANAGER,
     Applier,
     Change,
-    planned_changes,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
-    change_results,
+    KUBERNETES_LIBRARIES,
+    carry_out,
     client_of,
     cluster_module,
     run,
@@ -146,12 +146,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         live = plan.unchanged + [change.before for change in plan.writes if change.before]
         plan.writes, plan.unchanged = [], []
         plan.deletes = [Change(obj, None) for obj in live]
-    if module.check_mode:
-        return change_results(planned_changes(plan, applyset), len(plan.unchanged), applier.manager)
-    outcome = applier.execute(plan, applyset, wait=params["wait_timeout"] if params["wait"] else 0)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    return change_results(outcome.changes, outcome.unchanged, applier.manager)
+    return carry_out(module, applier, plan, applyset, wait=params["wait_timeout"] if params["wait"] else 0)
 
 
 def main() -> None:
@@ -172,7 +167,8 @@ def main() -> None:
                 "field_manager": {"type": "str", "default": FIELD_MANAGER},
                 "wait": {"type": "bool", "default": False},
                 "wait_timeout": {"type": "int", "default": 300},
-            }
+            },
+            libraries=KUBERNETES_LIBRARIES,
         ),
         work,
     )

@@ -45,7 +45,7 @@ def build(part: GoPart) -> Path:
             for program, package in part.programs.items():
                 _go(part, "build", "-ldflags", flags.strip(), "-o", str(folder / "bin" / program), package)
             for target, source in part.data.items():
-                module, _, path = source.partition(":")
+                module, _colon, path = source.partition(":")
                 origin = Path(_go(part, "list", "-m", "-f", "{{.Dir}}", module).strip()) / path
                 shutil.copyfile(origin, folder / target)
 

@@ -36,7 +36,7 @@ def members(name: str) -> set[int]:
     """The ids of all processes in the group and below it."""
     found: set[int] = set()
     for root in hierarchies():
-        for folder, _, _ in os.walk(root / name):
+        for folder, _folders, _files in os.walk(root / name):
             try:
                 found.update(int(line) for line in (Path(folder) / "cgroup.procs").read_text().split())
             except OSError:
@@ -59,8 +59,8 @@ def kill(name: str, *, timeout: float = 20) -> None:
 def remove(name: str) -> None:
     """Take the group and all below it away."""
     for root in hierarchies():
-        for folder, _, _ in os.walk(root / name, topdown=False):
-            for _ in range(20):
+        for folder, _folders, _files in os.walk(root / name, topdown=False):
+            for _attempt in range(20):
                 try:
                     os.rmdir(folder)
                 except FileNotFoundError:

@@ -169,7 +169,7 @@ def audit_events(path: Path, *, user: str | None = None, since: str | None = Non
 def _free_ports(count: int) -> Iterator[list[int]]:
     """Free loopback ports; control planes that start at the same time wait for each other, so they don't share one."""
     with locked(cache_root() / ".ports.lock"):
-        sockets = [socket.socket() for _ in range(count)]
+        sockets = [socket.socket() for _number in range(count)]
         for one in sockets:
             one.bind((_ADDRESS, 0))
         ports = [one.getsockname()[1] for one in sockets]

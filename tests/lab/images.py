@@ -113,7 +113,7 @@ def _collection_files(checkout: Path) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for part in _COLLECTION_PARTS:
         top = checkout / part
-        found = [top] if top.is_file() else [Path(folder) / name for folder, _, names in os.walk(top) for name in names]
+        found = [top] if top.is_file() else [Path(at) / name for at, _dirs, names in os.walk(top) for name in names]
         for path in found:
             if "__pycache__" not in path.parts:
                 entries[f"{target}/{path.relative_to(checkout)}"] = Entry(path.read_bytes())

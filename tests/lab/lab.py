@@ -142,4 +142,4 @@ def _each(clusters: Sequence[Cluster], do: Callable[[Cluster], None]) -> None:
     for cluster, error in failures:
         say(f"{cluster.name}: {error}")
     if failures:
-        raise LabError(f"failed: {', '.join(cluster.name for cluster, _ in failures)}") from failures[0][1]
+        raise LabError(f"failed: {', '.join(cluster.name for cluster, _error in failures)}") from failures[0][1]

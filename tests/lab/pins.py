@@ -52,7 +52,7 @@ class GoPart:
     data: dict[str, str] = field(default_factory=dict)
 
 
-_KUBERNETES_MAJOR, _KUBERNETES_MINOR, _ = KUBERNETES_VERSION.split(".")
+_KUBERNETES_MAJOR, _KUBERNETES_MINOR, _KUBERNETES_PATCH = KUBERNETES_VERSION.split(".")
 _COMPONENT = "k8s.io/component-base/version"
 _ISTIO = "istio.io/istio/pkg/version"
 

@@ -105,7 +105,7 @@ def _parse(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # Read lazily: touched here, so that a certificate that is taken can be used later.
         certificate.public_key()
-        _ = certificate.subject, certificate.extensions
+        len(certificate.subject.rfc4514_string()), len(certificate.extensions)
     except (
         ValueError,
         TypeError,

@@ -135,7 +135,10 @@ def _covers(desired: Any, live: Any, quantity: bool) -> bool:
         )
     if type(desired) is not type(live) and isinstance(desired, bool) != isinstance(live, bool):
         return False
-    return bool(desired == live or (quantity and _quantity(desired) == _quantity(live) is not None))
+    if desired == live:
+        return True
+    amount = _quantity(desired) if quantity else None
+    return amount is not None and amount == _quantity(live)
 
 
 def _pair_items(desired: list[Any], keys: list[str]) -> list[tuple[Object, str]] | None:

@@ -19,8 +19,9 @@ PORTS = [
 ]
 
 
-def service(kind, ingress=(), ports=PORTS):
-    return {"spec": {"type": kind, "ports": ports}, "status": {"loadBalancer": {"ingress": list(ingress)}}}
+def service(kind, ingress=(), ports=None):
+    spec = {"type": kind, "ports": PORTS if ports is None else ports}
+    return {"spec": spec, "status": {"loadBalancer": {"ingress": list(ingress)}}}
 
 
 def ready(status="True"):
