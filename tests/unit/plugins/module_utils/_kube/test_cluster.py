@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a cluster and Secrets, from objects in memory."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import pytest
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster, read_uuid
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret, secret_manifest
+
+SIDECAR = {"security.istio.io/tlsMode": "istio"}
+
+
+class Answer:
+    body = {"gitVersion": "v1.34.4"}
+
+
+class Memory:
+    """What read_cluster asks a client for."""
+
+    cluster = "cluster-x"
+
+    def __init__(self, *objects: dict[str, Any], clock: float | None = 0.0) -> None:
+        self.objects = [{"kind": "Namespace", "metadata": {"name": "kube-system", "uid": "the-uid"}}, *objects]
+        self.clock = clock
+
+    def request(self, method: str, path: str) -> Answer:
+        assert (method, path) == ("GET", "/version")
+        return Answer()
+
+    def server_time(self) -> float | None:
+        return None if self.clock is None else time.time() + self.clock
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        return next((item for item in self.list(kind, namespace).items if item["metadata"]["name"] == name), None)
+
+    def list(self, kind: Kind, namespace: str | None = None, *, label_selector: str | None = None) -> ObjectList:
+        key, _equals, value = (label_selector or "").partition("=")
+        found = [
+            item
+            for item in self.objects
+            if item["kind"] == kind.kind and namespace in (None, item["metadata"].get("namespace"))
+        ]
+        if key:
+            labels = [(item, item["metadata"].get("labels") or {}) for item in found]
+            found = [item for item, has in labels if key in has and value in ("", has[key])]
+        return ObjectList(found, "1")
+
+
+def read(*objects: dict[str, Any], clock: float | None = 0.0) -> Any:
+    return read_cluster(Memory(*objects, clock=clock), "a", Place())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("clock", "text"),
+    [(0.0, None), (25.0, None), (-25.0, None), (None, None), (90.0, "90 s ahead of"), (-90.0, "90 s behind")],
+)
+def test_clocks(clock: float | None, text: str | None) -> None:
+    findings = {finding["code"]: finding for finding in read(clock=clock).findings}
+    assert ("clock-skew" in findings) is (text is not None)
+    if text is not None:
+        assert text.split()[-1] in findings["clock-skew"]["message"]
+        assert findings["clock-skew"]["severity"] == "error"
+        assert findings["clock-skew"]["cluster"] == "a"
+
+
+def pod(name: str, agent: str | None, *, owner: tuple[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
+    env = [] if agent is None else [{"name": "PROXY_CONFIG_XDS_AGENT", "value": agent}]
+    labels = {**SIDECAR, **metadata.pop("labels", {})}
+    owners = [{"kind": owner[0], "name": owner[1], "controller": True}] if owner else []
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "xyz", "labels": labels, "ownerReferences": owners, **metadata},
+        "spec": {"containers": [{"name": "main"}, {"name": "istio-proxy", "env": env}]},
+    }
+
+
+def native(name: str) -> dict[str, Any]:
+    """A sidecar as an init container that keeps running (Istio's native sidecars)."""
+    made = pod(name, None)
+    made["spec"] = {"containers": [{"name": "main"}], "initContainers": [{"name": "istio-proxy", "env": []}]}
+    return made
+
+
+def test_workloads_that_need_a_restart() -> None:
+    state = read(
+        pod("foo-1", None, owner=("ReplicaSet", "foo-abc"), labels={"pod-template-hash": "abc"}),
+        pod("foo-2", "false", owner=("ReplicaSet", "foo-abc"), labels={"pod-template-hash": "abc"}),
+        pod("new-1", "true", owner=("ReplicaSet", "new-abc"), labels={"pod-template-hash": "abc"}),
+        pod("own", None, owner=("ReplicaSet", "by-hand")),
+        pod("daemon-1", None, owner=("DaemonSet", "daemon")),
+        pod("alone", None),
+        pod("going", None, deletionTimestamp="2026-01-01T00:00:00Z"),
+        native("native"),
+    )
+    assert state.outdated_workloads == (
+        "DaemonSet xyz/daemon",
+        "Deployment xyz/foo",
+        "Pod xyz/alone",
+        "Pod xyz/native",
+        "ReplicaSet xyz/by-hand",
+    )
+
+
+def test_subnets() -> None:
+    nodes = [
+        {"kind": "Node", "metadata": {"name": name}, "spec": {"podCIDRs": cidrs}}
+        for name, cidrs in (("b", ["10.2.0.0/24"]), ("a", ["10.1.0.0/24", "fd00::/64"]))
+    ]
+    services = {"kind": "ServiceCIDR", "metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.96.0.0/16"]}}
+    state = read(*nodes, {"kind": "Node", "metadata": {"name": "c"}, "spec": {}}, services)
+    assert state.pod_cidrs == ("10.1.0.0/24", "10.2.0.0/24", "fd00::/64")
+    assert state.service_cidrs == ("10.96.0.0/16",)
+
+
+def test_a_gateway_without_an_address_does_not_keep_the_run_from_making_one() -> None:
+    spec = {"type": "LoadBalancer", "ports": [{"name": "tls", "port": 15443}, {"name": "https", "port": 443}]}
+    metadata = {"name": "alliance-ingressgateway", "namespace": "istio-alliance"}
+    state = read({"kind": "Service", "metadata": metadata, "spec": spec})
+    assert (state.gateway_exists, state.gateways, state.metadata_endpoint) == (True, None, None)
+    problems = [finding for finding in state.findings if finding["code"] != "istiod-missing"]
+    assert problems
+    assert {finding["severity"] for finding in problems} == {"warning"}
+
+
+def test_a_cluster_without_kube_system_is_none() -> None:
+    memory = Memory()
+    assert read_uuid(memory) == "the-uid"  # type: ignore[arg-type]
+    memory.objects.clear()
+    with pytest.raises(AllianceError, match="kube-system") as caught:
+        read_uuid(memory)  # type: ignore[arg-type]
+    assert caught.value.cluster == "cluster-x"
+
+
+def test_secrets_there_and_back() -> None:
+    made = secret_manifest("ns", "s", {"b": "two", "a": "ä"})
+    assert list(made["data"]) == ["a", "b"]
+    assert base64.b64decode(made["data"]["b"]) == b"two"
+    assert read_secret(Memory(made), "ns", "s") == {"a": "ä", "b": "two"}  # type: ignore[arg-type]
+    assert read_secret(Memory(), "ns", "s") == {}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [base64.b64encode(b"\xff\xfe").decode(), "=broken"])
+def test_a_secret_that_is_no_text_is_named_and_not_shown(value: str) -> None:
+    secret = {"kind": "Secret", "metadata": {"name": "s", "namespace": "ns"}, "data": {"k": value}}
+    with pytest.raises(AllianceError) as caught:
+        read_secret(Memory(secret), "ns", "s")  # type: ignore[arg-type]
+    assert str(caught.value).startswith("cluster cluster-x, Secret ns/s: ")
+    assert value not in str(caught.value)
