@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -56,15 +58,19 @@ class ModuleRunner:
     def __call__(self, module: str, *, check: bool = False, fails: bool = False, **arguments: Any) -> ModuleRun:
         """Run it once. A failure that was not announced by C(fails) fails the test."""
         seen = len(self.requests())
-        arguments = {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"meshalliance.istio.{module}"]
-        command += ["-a", json.dumps(arguments), "--diff", *(["--check"] if check else [])]
+        command = self.command(module, check=check, **arguments)
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=120)
         output = done.stdout + done.stderr
         assert "localhost | " in output, output
         result = _result(output)
         assert bool(result.get("failed")) is fails, output
         return ModuleRun(result, tuple(_writes(self.requests()[seen:])), output)
+
+    def command(self, module: str, *, check: bool = False, **arguments: Any) -> list[str]:
+        """The command that runs it; its environment is environment()."""
+        arguments = {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
+        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"meshalliance.istio.{module}"]
+        return [*command, "-a", json.dumps(arguments), "--diff", *(["--check"] if check else [])]
 
     def requests(self) -> list[dict[str, Any]]:
         """All requests of modules so far, as audit events."""
@@ -90,6 +96,21 @@ class Cycle:
                 assert name in done.output.partition("localhost | ")[0]
         elif step.repeat == "first":
             assert done.objects == self.planned[step.action]
+
+
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process and all that it started, in whatever sessions they are."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = {process.pid}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def run_playbook(folder: Path, inventory: Mapping[str, Any], tasks: list[dict[str, Any]], *options: str) -> str:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
 )
 
 from tests.gates.cycle import Step, cycle
-from tests.integration.ansible_module import Cycle, ModuleRunner
+from tests.integration.ansible_module import Cycle, ModuleRunner, environment, kill_with_children
 from tests.integration.conftest import Admin
 
 HERE, THERE = "blue", "green"
@@ -195,6 +197,39 @@ def test_a_killed_run_is_completed(run: ModuleRunner, admin: Admin) -> None:
     annotations = parent["metadata"]["annotations"]
     assert annotations["applyset.kubernetes.io/contains-group-kinds"] == "ConfigMap"
     assert annotations["applyset.kubernetes.io/additional-namespaces"] == ""
+    assert run("applyset", **arguments).writes == ()
+
+
+def test_a_run_killed_in_the_middle_is_completed(run: ModuleRunner, admin: Admin) -> None:
+    admin.namespace("middle")
+    names = {f"s{number}" for number in range(300)}
+    definitions = [service_entry(name, "middle") for name in sorted(names)]
+    arguments = {"applyset": {"name": "middle", "namespace": "middle"}, "definitions": definitions}
+    log = run.control_plane.audit_log
+    before = log.stat().st_size
+    process = subprocess.Popen(
+        run.command("applyset", **arguments),
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        with log.open("rb") as events:
+            events.seek(before)
+            seen = 0
+            while seen < 20:
+                seen += events.read().count(b'"verb":"patch"')
+                assert time.monotonic() < deadline, "it writes nothing"
+                time.sleep(0.005)
+    finally:
+        kill_with_children(process)
+    half = admin.names("ServiceEntry", "middle", ISTIO)
+    assert 0 < len(half) < len(names)
+    assert admin.get("ConfigMap", "middle", "middle") is not None, "the parent is recorded first"
+    done = run("applyset", **arguments)
+    assert done.result["counts"]["created"] == len(names) - len(half)
+    assert admin.names("ServiceEntry", "middle", ISTIO) == names
     assert run("applyset", **arguments).writes == ()
 
 
