@@ -42,7 +42,7 @@ def make_root(domain: str) -> str:
 
 
 class Neighbour:
-    """One neighbour. C(documented) and C(told) are what its API and its exporter say of its root and its UUID."""
+    """One neighbour. C(root) and C(uuid) are what its API says, C(told_root) and C(told_uuid) what its exporter says."""
 
     def __init__(self, name: str) -> None:
         self.name = name
