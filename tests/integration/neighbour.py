@@ -42,7 +42,7 @@ def make_root(domain: str) -> str:
 
 
 class Neighbour:
-    """One neighbour. C(root) and C(uuid) are what its API says, C(told_root) and C(told_uuid) what its exporter says."""
+    """One neighbour: C(root), C(uuid) as its API has them, C(told_root), C(told_uuid) as its exporter tells them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
