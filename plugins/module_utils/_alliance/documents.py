@@ -42,6 +42,7 @@ MAX_GATEWAYS = 256
 MAX_SERVICES = 20_000
 MAX_PORTS = 100
 
+_MISSING = object()
 _CLUSTER_UUID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 
 
@@ -191,7 +192,9 @@ def _federation(value: object, *, trust_domain: str | None) -> tuple[FederationM
         raise _bad_private("it is not a JSON object")
     findings: list[Finding] = []
     gateways = _gateways(value.get("ingressGateways"), findings)
-    services = value.get("publicServices")
+    services = value.get("publicServices", _MISSING)
+    if services is None:
+        services = []  # how a Go program writes an empty list that nothing was ever put into
     if not isinstance(services, (list, tuple)):
         raise _bad_private("publicServices is missing or not a list")
     if len(services) > MAX_SERVICES:

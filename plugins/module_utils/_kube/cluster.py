@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +70,8 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
     services, service_findings = published_services(
         client.list(kinds.SERVICE, label_selector=names.PUBLIC_SERVICE_LABEL).items, cluster_domain
     )
-    findings += service_findings
+    # One service that can't be published costs that service, not the cluster's place in the alliance.
+    findings += _as_warnings(service_findings)
     nodes = client.list(kinds.NODE).items
     gateway = client.get(kinds.SERVICE, names.INGRESSGATEWAY, place.namespace)
     gateways = _gateways(client, place, gateway, nodes, findings)
@@ -180,8 +181,12 @@ def _gateways(
     text = ((advertise or {}).get("data") or {}).get(names.ADVERTISE_KEY) if advertise else None
     addresses, problems = gateway_addresses(gateway, nodes, _gateway_pods(client, place), text)
     # What the run is about to repair must not keep it from running.
-    findings += [replace(problem, severity="warning") for problem in problems]
+    findings += _as_warnings(problems)
     return tuple({"address": item.address, "port": item.port} for item in addresses) or None
+
+
+def _as_warnings(findings: Iterable[Finding]) -> list[Finding]:
+    return [replace(finding, severity="warning") for finding in findings]
 
 
 def _gateway_pods(client: Client, place: Place) -> list[Object]:

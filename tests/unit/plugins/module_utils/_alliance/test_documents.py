@@ -208,6 +208,7 @@ def test_gateway_addresses_that_are_taken(address):
 def test_no_answer_about_gateways_is_not_none():
     assert read({"publicServices": []})[0].ingress_gateways is None
     assert read({"publicServices": [], "ingressGateways": None})[0].ingress_gateways is None
+    assert read({"publicServices": None, "ingressGateways": []})[0].public_services == ()
     assert read({"publicServices": [], "ingressGateways": []})[0].ingress_gateways == ()
 
 
@@ -215,7 +216,6 @@ def test_no_answer_about_gateways_is_not_none():
     "value",
     [
         {"ingressGateways": []},
-        {"ingressGateways": [], "publicServices": None},
         {"ingressGateways": [], "publicServices": {}},
         {"ingressGateways": {}, "publicServices": []},
         {"ingressGateways": "x", "publicServices": []},

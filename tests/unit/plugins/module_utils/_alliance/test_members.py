@@ -55,7 +55,7 @@ def test_variables_and_facts_are_joined() -> None:
         peers=("a",),
         insecure=True,
     )
-    assert type(b.declared_domain) is str
+    assert b.declared_domain.__class__ is str
 
 
 def test_states_of_hosts_outside_of_the_play() -> None:
