@@ -22,7 +22,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
     planned_changes,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.auth import AUTH_ARGUMENT_SPEC
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.auth import AUTH_ARGUMENT_SPEC, secrets_in
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import reference
 
@@ -37,6 +37,8 @@ def cluster_module(
     """An AnsibleModule with check mode and the options for reaching a cluster; fails when a library is missing."""
     specification = {**AUTH_ARGUMENT_SPEC, **CLUSTER_NAME, **argument_spec}
     module = AnsibleModule(argument_spec=specification, supports_check_mode=True, **settings)
+    # no_log for the whole option would also hide the names in it, and with them the cluster's name in every result.
+    module.no_log_values.update(secrets_in(module.params["kubeconfig"]))
     missing = missing_libraries(*libraries)
     if missing:
         names = ", ".join(library.package for library in missing)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 
 from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B
 from tests.demo.calls import call_until
+from tests.processes import kill_with_children
 
 POINTS = 10
 PATIENCE_SECONDS = 300
@@ -68,8 +67,7 @@ def _kill_after(alliance: Alliance, writes: int, base: int) -> bool:
         while process.poll() is None:
             assert time.monotonic() < deadline, "the run neither writes nor ends"
             if sum(alliance.writes().values()) - base >= writes:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                kill_with_children(process)
                 return True
             time.sleep(0.02)
     return False

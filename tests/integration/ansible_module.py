@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -55,10 +53,12 @@ class ModuleRunner:
 
     control_plane: ControlPlane
 
-    def __call__(self, module: str, *, check: bool = False, fails: bool = False, **arguments: Any) -> ModuleRun:
-        """Run it once. A failure that was not announced by C(fails) fails the test."""
+    def __call__(
+        self, module: str, *, check: bool = False, fails: bool = False, verbose: bool = False, **arguments: Any
+    ) -> ModuleRun:
+        """Run it once. A failure that was not announced by C(fails) fails the test. C(verbose) shows options."""
         seen = len(self.requests())
-        command = self.command(module, check=check, **arguments)
+        command = self.command(module, check=check, **arguments) + (["-vvv"] if verbose else [])
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=120)
         output = done.stdout + done.stderr
         assert "localhost | " in output, output
@@ -96,21 +96,6 @@ class Cycle:
                 assert name in done.output.partition("localhost | ")[0]
         elif step.repeat == "first":
             assert done.objects == self.planned[step.action]
-
-
-def kill_with_children(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL a process and all that it started, in whatever sessions they are."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    family = {process.pid}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    for pid in family:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait(10)
 
 
 def run_playbook(folder: Path, inventory: Mapping[str, Any], tasks: list[dict[str, Any]], *options: str) -> str:

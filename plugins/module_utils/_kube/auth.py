@@ -41,6 +41,10 @@ AUTH_ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+# Keys of a kubeconfig's users whose values are secret (client-go: tools/clientcmd/api/types.go and its auth providers).
+_SECRET_KEYS = frozenset({"token", "password", "client-key-data", "id-token", "refresh-token", "access-token"})
+
+
 @dataclass(frozen=True)
 class Auth:
     """How to reach one API server: either C(kubeconfig)/C(context) or C(host) with its credentials is set."""
@@ -102,3 +106,13 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def secrets_in(kubeconfig: Any) -> set[str]:
+    """The secret values of a kubeconfig that was given as a dictionary; none for a path."""
+    if isinstance(kubeconfig, Mapping):
+        found = {str(value) for key, value in kubeconfig.items() if key in _SECRET_KEYS and isinstance(value, str)}
+        return found.union(*(secrets_in(value) for value in kubeconfig.values()))
+    if isinstance(kubeconfig, (list, tuple)):
+        return set().union(*(secrets_in(item) for item in kubeconfig))
+    return set()

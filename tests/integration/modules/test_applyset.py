@@ -20,8 +20,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
 )
 
 from tests.gates.cycle import Step, cycle
-from tests.integration.ansible_module import Cycle, ModuleRunner, environment, kill_with_children
+from tests.integration.ansible_module import Cycle, ModuleRunner, environment
 from tests.integration.conftest import Admin
+from tests.processes import kill_with_children
 
 HERE, THERE = "blue", "green"
 ISTIO = "networking.istio.io/v1"

@@ -9,6 +9,7 @@ import base64
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 
@@ -138,3 +139,14 @@ def test_several_revisions_are_told(run: ModuleRunner, admin: Admin) -> None:
 def test_a_cluster_that_cannot_be_reached_is_named(run: ModuleRunner) -> None:
     message = run("cluster_info", fails=True, kubeconfig="/no/such/kubeconfig").result["msg"]
     assert message.startswith("cluster cluster-t: kubeconfig /no/such/kubeconfig does not exist")
+
+
+def test_credentials_in_a_kubeconfig_given_as_a_dictionary_are_hidden(run: ModuleRunner) -> None:
+    kubeconfig = yaml.safe_load(run.control_plane.operator_kubeconfig.read_text())
+    (user,) = kubeconfig["users"]
+    secrets = [user["user"][key] for key in ("client-key-data", "token") if key in user["user"]]
+    assert secrets, "the test's own kubeconfig has no inline credential"
+    done = run("cluster_info", **PLACE, kubeconfig=kubeconfig, verbose=True)
+    assert '"kubeconfig": {' in done.output, "the output tells no options"
+    assert done.result["state"]["name"] == "cluster-t"
+    assert not [secret for secret in secrets if secret in done.output]
