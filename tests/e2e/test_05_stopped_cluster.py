@@ -12,7 +12,6 @@ import pytest
 from .alliance import NAMESPACE, A, Alliance, B
 from tests.demo.calls import call_until
 
-
 # Also the first host of the inventory, for which steps that run once are chosen.
 STOPPED = [pytest.param(B, A, id=B), pytest.param(A, B, id=A)]
 
