@@ -27,16 +27,8 @@ options:
     required: true
 notes:
   - This is an action plugin; it runs on the controller and reaches no cluster.
-attributes:
-  check_mode:
-    description: Only looks at variables, in check mode as well.
-    support: full
-  diff_mode:
-    description: Has nothing to show a difference of.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment:
+  - meshalliance.istio.attributes.info
 """
 
 EXAMPLES = r"""

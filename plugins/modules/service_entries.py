@@ -21,45 +21,6 @@ description:
   - What a neighbour no longer publishes is removed. A neighbour that does not answer, or that names no gateway,
     changes nothing.
 options:
-  neighbours:
-    description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: The neighbour's inventory name.
-        type: str
-        required: true
-      trust_domain:
-        description: Its trust domain.
-        type: str
-      metadata_endpoint:
-        description: URL of its metadata endpoint.
-        type: str
-      metadata_ca:
-        description: CA certificates, PEM, that the endpoint is verified with in addition to the system's.
-        type: str
-      metadata_insecure:
-        description: Whether to leave the endpoint's TLS certificate unverified.
-        type: bool
-        default: false
-      root_fingerprints:
-        description: SHA-256 pins of its roots.
-        type: list
-        elements: str
-        default: []
-      locality:
-        description: Where it is, as C(region/zone/subzone).
-        type: str
-      hold:
-        description: Why nothing new may be taken from it; empty when it may.
-        type: str
-        default: ""
-      state:
-        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't
-          be read.
-        type: dict
   namespace:
     description: Namespace of the ServiceEntries and DestinationRules.
     type: str
@@ -68,11 +29,6 @@ options:
     description: Whether the nearest of several gateways is called first and failing ones are left out for a while.
     type: bool
     default: false
-  status_refresh:
-    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a
-      change.
-    type: int
-    default: 300
   state:
     description:
       - V(present) imports. V(absent) removes everything that was imported. V(rendered) fetches and returns the
@@ -82,6 +38,7 @@ options:
     default: present
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.neighbours
   - meshalliance.istio.attributes
 """
 
@@ -127,7 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import read_identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
-    NEIGHBOURS_ARGUMENT_SPEC,
+    EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
@@ -178,10 +135,9 @@ def main() -> None:
     run(
         cluster_module(
             {
-                "neighbours": NEIGHBOURS_ARGUMENT_SPEC,
+                **EXCHANGE_ARGUMENT_SPEC,
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "failover": {"type": "bool", "default": False},
-                "status_refresh": {"type": "int", "default": 300},
                 "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
             }
         ),

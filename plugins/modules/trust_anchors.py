@@ -23,45 +23,6 @@ description:
   - Keeps one IstioFederation resource for each neighbour, whose status remembers what was proved.
   - A neighbour that does not answer, or whose answer is not proved, changes nothing. It is reported in RV(findings).
 options:
-  neighbours:
-    description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: The neighbour's inventory name.
-        type: str
-        required: true
-      trust_domain:
-        description: Its trust domain.
-        type: str
-      metadata_endpoint:
-        description: URL of its metadata endpoint.
-        type: str
-      metadata_ca:
-        description: CA certificates, PEM, that the endpoint is verified with in addition to the system's.
-        type: str
-      metadata_insecure:
-        description: Whether to leave the endpoint's TLS certificate unverified.
-        type: bool
-        default: false
-      root_fingerprints:
-        description: SHA-256 pins of its roots.
-        type: list
-        elements: str
-        default: []
-      locality:
-        description: Where it is, as C(region/zone/subzone).
-        type: str
-      hold:
-        description: Why nothing new may be taken from it; empty when it may.
-        type: str
-        default: ""
-      state:
-        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't
-          be read.
-        type: dict
   namespace:
     description: Namespace of the alliance's objects.
     type: str
@@ -70,11 +31,6 @@ options:
     description: Istio's root namespace, where the shared mesh config is written.
     type: str
     default: istio-system
-  status_refresh:
-    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a
-      change.
-    type: int
-    default: 300
   state:
     description: V(absent) removes every anchor, key and IstioFederation resource that this module made.
     type: str
@@ -82,6 +38,7 @@ options:
     default: present
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.neighbours
   - meshalliance.istio.attributes
 """
 
@@ -125,7 +82,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
     split_certificates,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
-    NEIGHBOURS_ARGUMENT_SPEC,
+    EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
@@ -176,10 +133,9 @@ def main() -> None:
     run(
         cluster_module(
             {
-                "neighbours": NEIGHBOURS_ARGUMENT_SPEC,
+                **EXCHANGE_ARGUMENT_SPEC,
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
-                "status_refresh": {"type": "int", "default": 300},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             }
         ),

@@ -14,21 +14,24 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.clust
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import resource_name
 
-NEIGHBOURS_ARGUMENT_SPEC: dict[str, Any] = {
-    "type": "list",
-    "elements": "dict",
-    "required": True,
-    "options": {
-        "name": {"type": "str", "required": True},
-        "trust_domain": {"type": "str"},
-        "metadata_endpoint": {"type": "str"},
-        "metadata_ca": {"type": "str"},
-        "metadata_insecure": {"type": "bool", "default": False},
-        "root_fingerprints": {"type": "list", "elements": "str", "default": []},
-        "locality": {"type": "str"},
-        "hold": {"type": "str", "default": ""},
-        "state": {"type": "dict"},
+EXCHANGE_ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "neighbours": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "trust_domain": {"type": "str"},
+            "metadata_endpoint": {"type": "str"},
+            "metadata_ca": {"type": "str"},
+            "metadata_insecure": {"type": "bool", "default": False},
+            "root_fingerprints": {"type": "list", "elements": "str", "default": []},
+            "locality": {"type": "str"},
+            "hold": {"type": "str", "default": ""},
+            "state": {"type": "dict"},
+        },
     },
+    "status_refresh": {"type": "int", "default": 300},
 }
 
 

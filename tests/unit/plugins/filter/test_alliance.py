@@ -18,7 +18,7 @@ from ansible_collections.meshalliance.istio.plugins.filter.alliance import (
     alliance_neighbours,
     restart_definitions,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import NEIGHBOURS_ARGUMENT_SPEC
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import EXCHANGE_ARGUMENT_SPEC
 
 FILTERS = Path(__file__).parents[4] / "plugins" / "filter"
 
@@ -50,7 +50,7 @@ def test_neighbours_are_the_option_of_the_modules() -> None:
     neighbours = alliance_neighbours(alliance_members(HOSTVARS, ["a", "b", "c"]), "a")
     assert [item["name"] for item in neighbours] == ["b", "c"]
     for neighbour in neighbours:
-        assert set(neighbour) == set(NEIGHBOURS_ARGUMENT_SPEC["options"])
+        assert set(neighbour) == set(EXCHANGE_ARGUMENT_SPEC["neighbours"]["options"])
     assert [item["hold"] for item in neighbours] == ["", ""]
 
 

@@ -1,0 +1,59 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the modules that exchange something with neighbours."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The documentation of _federation.neighbours.EXCHANGE_ARGUMENT_SPEC."""
+
+    DOCUMENTATION = r"""
+options:
+  neighbours:
+    description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The neighbour's inventory name.
+        type: str
+        required: true
+      trust_domain:
+        description: Its trust domain.
+        type: str
+      metadata_endpoint:
+        description: URL of its metadata endpoint.
+        type: str
+      metadata_ca:
+        description: CA certificates, PEM, that the endpoint is verified with in addition to the system's.
+        type: str
+      metadata_insecure:
+        description: Whether to leave the endpoint's TLS certificate unverified.
+        type: bool
+        default: false
+      root_fingerprints:
+        description: SHA-256 pins of its roots.
+        type: list
+        elements: str
+        default: []
+      locality:
+        description: Where it is, as C(region/zone/subzone).
+        type: str
+      hold:
+        description: Why nothing new may be taken from it; empty when it may.
+        type: str
+        default: ""
+      state:
+        description: What its own API says, as RV(meshalliance.istio.cluster_info#module:state); not set when it can't
+          be read.
+        type: dict
+  status_refresh:
+    description: Seconds after which the timestamps of a status are renewed although nothing changed, which is not a
+      change.
+    type: int
+    default: 300
+"""
