@@ -19,6 +19,7 @@ display = Display()
 
 # The results that the roles of federate.yml register.
 TRUST, IMPORTS = "root_exchange_result", "service_import_result"
+FINDINGS = "preflight_findings"
 OTHERS = (
     "istio_module_namespace_result",
     "istio_module_definitions",
@@ -58,10 +59,12 @@ class ActionModule(ActionBase):
 
 def _host_result(variables: Mapping[str, Any]) -> HostResult | None:
     trust, imports = variables.get(TRUST), variables.get(IMPORTS)
-    others = [variables[name] for name in OTHERS if name in variables]
-    if trust is None and imports is None and not others:
+    others = [variables[name] for name in (FINDINGS, *OTHERS) if name in variables]
+    steps = [step for step in (trust, imports, *others) if step is not None]
+    failures = tuple(str(step.get("msg", "a step failed")) for step in steps if step.get("failed"))
+    if trust is None and imports is None and not failures and len(others) < 2:
         return None
-    return HostResult(trust, imports, sum(_written(result) for result in (trust, imports, *others)))
+    return HostResult(trust, imports, sum(_written(step) for step in steps), failures)
 
 
 def _written(result: Mapping[str, Any] | None) -> int:

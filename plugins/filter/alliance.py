@@ -37,7 +37,9 @@ def alliance_neighbours(members: Sequence[Mapping[str, Any]], name: str) -> list
     for finding in preflight(known):
         if finding.severity == "error":
             holds.setdefault(finding.cluster, finding.message)
-    return [member.as_neighbour(holds.get(member.name, "")) for member in own.neighbours(known)]
+    # Of members whose names become one resource name, which are all held, one stands for the others.
+    distinct = {member.resource_name: member for member in reversed(own.neighbours(known))}
+    return [member.as_neighbour(holds.get(member.name, "")) for member in reversed(distinct.values())]
 
 
 def restart_definitions(workloads: Iterable[str]) -> list[dict[str, Any]]:

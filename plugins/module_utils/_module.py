@@ -78,21 +78,29 @@ def make_so(
     manifests: list[dict[str, Any]] | None,
     applyset: ApplySet,
     adopt: str = ADOPT_REFUSE,
+    *,
+    prune_always: bool = False,
 ) -> dict[str, Any]:
     """Make a set of objects be so (None: be gone), or in check mode tell what that would write; the module's result."""
     applier = Applier(client)
     plan = applier.plan_removal(applyset) if manifests is None else applier.plan(manifests, applyset, adopt=adopt)
-    return carry_out(module, applier, plan, applyset)
+    return carry_out(module, applier, plan, applyset, prune_always=prune_always)
 
 
 def carry_out(
-    module: AnsibleModule, applier: Applier, plan: Plan, applyset: ApplySet | None, *, wait: float = 0
+    module: AnsibleModule,
+    applier: Applier,
+    plan: Plan,
+    applyset: ApplySet | None,
+    *,
+    wait: float = 0,
+    prune_always: bool = False,
 ) -> dict[str, Any]:
     """Carry a plan out, or in check mode tell what that would write; the module's result."""
     if module.check_mode:
         changes, unchanged = planned_changes(plan, applyset), len(plan.unchanged)
     else:
-        outcome = applier.execute(plan, applyset, wait=wait)
+        outcome = applier.execute(plan, applyset, wait=wait, prune_always=prune_always)
         for warning in outcome.warnings:
             module.warn(warning)
         changes, unchanged = outcome.changes, outcome.unchanged

@@ -131,10 +131,22 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
     run,
 )
 
+# Shorter values would blot out parts of every output.
+SHORTEST_HIDDEN = 6
+
+
+def _hide_secrets(module: AnsibleModule) -> None:
+    """Keep the values of Secrets among the definitions out of every output; the option as a whole is no secret."""
+    for definition in module.params["definitions"]:
+        if definition.get("kind") == "Secret":
+            values = [*(definition.get("data") or {}).values(), *(definition.get("stringData") or {}).values()]
+            module.no_log_values.update(str(value) for value in values if len(str(value)) >= SHORTEST_HIDDEN)
+
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Plan, and carry the plan out unless in check mode."""
     params = module.params
+    _hide_secrets(module)
     applier = Applier(client_of(module), manager=params["field_manager"])
     applyset = ApplySet(**params["applyset"]) if params["applyset"] else None
     if params["state"] == "present":

@@ -120,13 +120,15 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     }
     if params["state"] == "rendered":
         return {"changed": False, "rendered": list(imports.objects), **summary}
-    result = make_so(module, client, list(imports.objects), applyset)
     statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
     for name, outcome in learnt.outcomes.items():
         if name in federations:
             statuses.update(federations[name], private=outcome)
     if not module.check_mode:
+        # First, because it is true whether or not every object can be written.
         statuses.write()
+    # A host that is not published any more must go, also when another one can't be written.
+    result = make_so(module, client, list(imports.objects), applyset, prune_always=True)
     return {**with_statuses(result, statuses), **summary}
 
 

@@ -21,6 +21,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 # In AuthorizationPolicy this name always means the local cluster, so it can't name one of several.
 RESERVED_DOMAIN = "cluster.local"
 
@@ -43,6 +45,13 @@ def _of_one(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
 
 
 def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
+    if member.provider != "istio":
+        yield Finding(
+            "error",
+            "provider-unknown",
+            f"alliance_provider is {member.provider}, which this release does not know",
+            "use istio, or take the host out of the group",
+        )
     if member.peers is not None:
         if member.name in member.peers:
             yield Finding(
@@ -182,24 +191,36 @@ def _shared(pairs: Iterable[tuple[str, str]], code: str, message: str, remedy: s
 
 
 def _overlaps(members: Sequence[Member]) -> Iterator[Finding]:
-    networks = [
-        (member.name, what, ipaddress.ip_network(cidr, strict=False))
-        for member in members
-        if member.state is not None
-        for what, cidrs in (("pod", member.state.pod_cidrs), ("service", member.state.service_cidrs))
-        for cidr in cidrs
-    ]
-    for one, other in itertools.permutations(networks, 2):
-        if one[0] != other[0] and one[2].version == other[2].version and one[2].overlaps(other[2]):
+    networks = [(member.name, _networks(member.state)) for member in members if member.state is not None]
+    for (name, own), (other, theirs) in itertools.permutations(networks, 2):
+        shared = [
+            f"its {what} subnet {one} overlaps the {what_other} subnet {another}"
+            for what, one in own
+            for what_other, another in theirs
+            if one.version == another.version and one.overlaps(another)
+        ]
+        if shared:
+            more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
             yield Finding(
                 "error",
                 "subnets-overlap",
-                f"its {one[1]} subnet {one[2]} overlaps the {other[1]} subnet {other[2]} of {other[0]}",
+                f"{shared[0]} of {other}{more}",
                 "pod and service subnets must be unique in an alliance; where no multicluster is planned,"
                 " alliance_ignored_findings: [subnets-overlap] accepts it",
-                cluster=one[0],
-                neighbour=other[0],
+                cluster=name,
+                neighbour=other,
             )
+
+
+def _networks(state: ClusterState) -> list[tuple[str, _Network]]:
+    """A cluster's subnets, those of neighbouring nodes joined: there may be thousands of nodes."""
+    found: list[tuple[str, _Network]] = []
+    for what, cidrs in (("pod", state.pod_cidrs), ("service", state.service_cidrs)):
+        networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
+        for version in (ipaddress.IPv4Network, ipaddress.IPv6Network):
+            same = [network for network in networks if isinstance(network, version)]
+            found += [(what, network) for network in ipaddress.collapse_addresses(same)]  # type: ignore[type-var]
+    return found
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -101,7 +101,7 @@ def _spec_of_endpoint() -> dict[str, Any]:
     return {
         "metadataEndpoint": {
             "type": "string",
-            "pattern": "^(https|file)://[0-9a-zA-Z._/:-]+$",
+            "pattern": r"^(https|file)://[0-9a-zA-Z._/:\[\]-]+$",
             "description": "The base address of the neighbour's metadata, for example https://istio.example.com/metadata/.",
         },
         "metadata": {

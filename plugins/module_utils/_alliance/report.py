@@ -17,11 +17,12 @@ HEADINGS = ("CLUSTER", "NEIGHBOUR", "TRUST DOMAIN", "TRUST", "SERVICES", "CHANGE
 
 @dataclass(frozen=True)
 class HostResult:
-    """What the steps of a run returned for one cluster; None for a step that it did not come to."""
+    """What the steps of a run returned for one cluster; None for steps it did not come to, C(failures) why it ended."""
 
     trust: Mapping[str, Any] | None
     imports: Mapping[str, Any] | None
     changes: int
+    failures: tuple[str, ...] = ()
 
 
 def finding_lines(findings: Iterable[Mapping[str, str]]) -> list[str]:
@@ -49,6 +50,7 @@ def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult])
             rows.append((member.name, "-", "", "", "", _changes(result), "it has no neighbour"))
         if member.state is None:
             problems.append(f"ERROR {member.name}: its API could not be read in this run; nothing there was changed")
+        problems += [f"ERROR {member.name}: {failure}" for failure in result.failures] if result else []
         for step in (result.trust, result.imports) if result else ():
             problems += finding_lines((step or {}).get("findings") or [])
     return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
@@ -66,6 +68,8 @@ def _row(member: Member, neighbour: Member, result: HostResult | None, *, first:
     trusted = "?" if trust is None else f"{len(roots)} root{'s' if len(roots) > 1 else ''}" if roots else "no"
     services = "?" if imports is None else str((imports.get("imported") or {}).get(neighbour.name, 0))
     problem = ", ".join(sorted({finding["code"] for finding in findings}))
+    if result is not None and result.failures:
+        problem = ", ".join(filter(None, ["failed", problem]))
     if result is None:
         problem = "not reached" if member.state is None else "not run"
     changes = _changes(result) if first else ""

@@ -59,7 +59,7 @@ class Neighbour:
 
     def completed(self, resource: Mapping[str, Any] | None) -> Neighbour:
         """Filled up from the IstioFederation resource of an earlier run, for a neighbour that can't be read now."""
-        if resource is None:
+        if resource is None or self.state is not None:
             return self
         spec = resource["spec"]
         metadata = spec.get("metadata") or {}

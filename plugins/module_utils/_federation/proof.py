@@ -58,23 +58,32 @@ def prove(
     compare_pins(document, neighbour)
     if neighbour.state is not None:
         _compare_api(document, neighbour.state)
-    elif not neighbour.root_fingerprints:
-        _compare_memory(document, remembered)
+    else:
+        _compare_memory(document, remembered, pinned=bool(neighbour.root_fingerprints))
     return document
 
 
-def duplicates(documents: Mapping[str, PublicMetadata]) -> dict[str, ProofError]:
-    """Neighbours that claim one clusterUUID: none of them is believed. By neighbour's name."""
+def contested(documents: Mapping[str, PublicMetadata], owners: Mapping[str, str]) -> dict[str, ProofError]:
+    """Why some neighbours are not believed although their documents are their own: by name.
+
+    A clusterUUID belongs to the neighbour that proved it first (C(owners): name by UUID); where nobody did, those that
+    claim it at the same time are all refused.
+    """
     counts = Counter(document.cluster_uuid for document in documents.values())
-    return {
-        name: ProofError(
-            f"its clusterUUID {document.cluster_uuid} is also claimed by {_others(documents, name)}",
-            reason="ClusterUUIDMismatch",
-            remedy="correct the metadata endpoints; none of these neighbours is trusted until one of them is gone",
+    refused = {}
+    for name, document in documents.items():
+        owner = owners.get(document.cluster_uuid)
+        if owner == name or (owner is None and counts[document.cluster_uuid] == 1):
+            continue
+        others = owner or ", ".join(
+            sorted(o for o, d in documents.items() if o != name and d.cluster_uuid == document.cluster_uuid)
         )
-        for name, document in documents.items()
-        if counts[document.cluster_uuid] > 1
-    }
+        refused[name] = ProofError(
+            f"its clusterUUID {document.cluster_uuid} is that of {others}",
+            reason="ClusterUUIDMismatch",
+            remedy="correct its metadata endpoint; no two clusters may claim one clusterUUID",
+        )
+    return refused
 
 
 def public_from_state(state: ClusterState, authn_key_pub: str | None = None) -> PublicMetadata | None:
@@ -111,21 +120,29 @@ def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
             f"its exporter publishes the root {_joined(exporter)}, its API has {_joined(api)}",
             remedy="one of both is not the cluster's: look at the ConfigMap istio-ca-root-cert there",
         )
-    if state.authn_key_pub and document.authn_key_pub.strip() != state.authn_key_pub.strip():
+    if not state.authn_key_pub:
+        raise ProofError(
+            "its exporter publishes a public key, but its API has no key pair yet",
+            remedy="let the run finish for that cluster",
+        )
+    if document.authn_key_pub.strip() != state.authn_key_pub.strip():
         raise ProofError(
             "its exporter publishes another public key than its API has",
             remedy="somebody else answers at its endpoint, or its exporter has not read its new key yet: run again",
         )
 
 
-def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None) -> None:
+def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None, *, pinned: bool) -> None:
+    """Only the exporter speaks: pins vouch for new roots, nothing but its API vouches for a new key."""
     if remembered is None:
+        if pinned:
+            return
         raise ProofError(
             "its API can't be read, and it was never proved before",
             remedy="make its API reachable, or give its alliance_root_fingerprints",
         )
     old, new = _fingerprints(remembered.root_ca), _fingerprints(document.root_ca)
-    if new != old:
+    if new != old and not pinned:
         raise ProofError(
             f"its exporter now publishes the root {_joined(new)}, known is {_joined(old)}, and its API can't be read",
             remedy="make its API reachable, or give its alliance_root_fingerprints",
@@ -133,7 +150,8 @@ def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None)
     if document.authn_key_pub != remembered.authn_key_pub:
         raise ProofError(
             "its exporter now publishes another public key, and its API can't be read",
-            remedy="make its API reachable",
+            remedy="make its API reachable; for a neighbour without one, ask its administrator and then delete its"
+            " IstioFederation resource in this cluster",
         )
 
 
@@ -143,8 +161,3 @@ def _fingerprints(pem: str) -> set[str]:
 
 def _joined(fingerprints: Iterable[str]) -> str:
     return ", ".join(sorted(fingerprints))
-
-
-def _others(documents: Mapping[str, PublicMetadata], name: str) -> str:
-    uuid = documents[name].cluster_uuid
-    return ", ".join(sorted(other for other in documents if other != name and documents[other].cluster_uuid == uuid))

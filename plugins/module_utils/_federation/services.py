@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
@@ -33,7 +33,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.token
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import ProofError
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import ProofError, prove
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient, NeighbourError
 
 Object = dict[str, Any]
@@ -41,6 +41,8 @@ Object = dict[str, Any]
 UNAUTHORIZED = 401
 # A neighbour's exporter takes our key up through a watch, a moment after it was written.
 UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
+# Failures of a member whose real run has not come so far: a plan takes what its API says it will publish.
+NOT_THERE_YET = frozenset({"AwaitingPublic", "FetchFailed", "NonOKResponse", "TokenGenerationFailed"})
 # What a plan shows where only the real run can know.
 UNKNOWN_GATEWAY = GatewayAddress("known-after-apply.invalid", 15443)
 
@@ -87,15 +89,13 @@ def _ask(
         raise ProofError(
             "its identity is not proved yet", reason="AwaitingPublic", remedy="run the role root_exchange first"
         )
-    if _public_failed(resource) == "ClusterUUIDMismatch":
-        # Somebody else may answer there: nothing signed is sent.
-        raise ProofError(
-            "its clusterUUID changed, so no token is sent", reason="ClusterUUIDMismatch", remedy="see root_exchange"
-        )
     if identity is None:
         raise ProofError(
             "this cluster has no key pair to sign with", reason="TokenGenerationFailed", remedy="run metadata_exporter"
         )
+    # Proved anew, at this moment: nothing signed goes to somebody else, and nothing is taken from them.
+    client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
+    prove(client.public()[0], neighbour, proved, identity.uuid)
     return fetch_federation(neighbour, proved, identity)
 
 
@@ -122,13 +122,6 @@ def fetch_federation(
     raise AssertionError("unreachable")
 
 
-def _public_failed(resource: Mapping[str, Any]) -> str:
-    for condition in (resource.get("status") or {}).get("conditions") or []:
-        if condition.get("type") == "PublicMetadataExchangeReady" and condition.get("status") == "False":
-            return str(condition.get("reason") or "")
-    return ""
-
-
 def _take(
     learnt: Learnt,
     neighbour: Neighbour,
@@ -140,7 +133,8 @@ def _take(
     remembered = cached_private((resource or {}).get("status"))
     document: FederationMetadata | None
     if isinstance(result, AllianceError):
-        planned = _planned(neighbour) if planning and remembered is None else None
+        expected = planning and remembered is None and not neighbour.hold
+        planned = _planned(neighbour) if expected and Failure.of(result).reason in NOT_THERE_YET else None
         document = planned or remembered
         learnt.outcomes[name] = planned or Failure.of(result)
         if planned is None:
@@ -150,28 +144,22 @@ def _take(
         learnt.findings += [finding.located(neighbour=neighbour.name) for finding in findings]
         learnt.outcomes[name] = document
         if not document.ingress_gateways:
-            document = _with_known_gateways(learnt, neighbour, document, remembered)
+            # No address of a gateway means that something is wrong there: nothing is believed, and nothing evicted.
+            learnt.findings.append(_without_gateway(neighbour, remembered))
+            document = remembered
     domain = neighbour.trust_domain or ((resource or {}).get("spec") or {}).get("trustDomain")
     if document is not None and document.ingress_gateways and domain:
         learnt.sources.append(ImportSource(neighbour.name, str(domain), document, neighbour.locality))
 
 
-def _with_known_gateways(
-    learnt: Learnt, neighbour: Neighbour, document: FederationMetadata, remembered: FederationMetadata | None
-) -> FederationMetadata | None:
-    """A neighbour that names no gateway keeps those that it had, and what it publishes is believed."""
-    learnt.findings.append(
-        Finding(
-            "error",
-            "neighbour-without-gateway",
-            "it names no ingress gateway" + (" (the known ones stay)" if remembered else ""),
-            "give its gateway an address, or set alliance_gateway.advertise there",
-            neighbour=neighbour.name,
-        )
+def _without_gateway(neighbour: Neighbour, remembered: FederationMetadata | None) -> Finding:
+    return Finding(
+        "error",
+        "neighbour-without-gateway",
+        "it names no ingress gateway" + (" (what was known of it stays)" if remembered else ""),
+        "give its gateway an address, or set alliance_gateway.advertise there",
+        neighbour=neighbour.name,
     )
-    if remembered is None:
-        return None
-    return replace(document, ingress_gateways=remembered.ingress_gateways)
 
 
 def _planned(neighbour: Neighbour) -> FederationMetadata | None:

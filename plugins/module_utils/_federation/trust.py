@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     Failure,
     cached_public,
@@ -27,7 +27,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.nei
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
     ProofError,
-    duplicates,
+    contested,
     prove,
     public_from_state,
 )
@@ -89,11 +89,23 @@ def exchange(
     trust = Trust()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
     results = each(lambda item: _learn(item, federations.get(item.resource_name), own_uuid, planning), known)
-    proved = {item.name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)}
-    claimed_twice = duplicates(proved)
+    proved = {
+        item.resource_name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)
+    }
+    refused = contested(proved, _owners(known, federations))
     for neighbour, result in zip(known, results, strict=True):
-        _take(trust, neighbour, claimed_twice.get(neighbour.name) or result, federations, planning)
+        _take(trust, neighbour, refused.get(neighbour.resource_name) or result, federations, planning)
     return trust
+
+
+def _owners(neighbours: Sequence[Neighbour], federations: Mapping[str, Object]) -> dict[str, str]:
+    """Which neighbour proved a clusterUUID before, whether or not it answers now: resource name by UUID."""
+    owners = {}
+    for neighbour in neighbours:
+        remembered = cached_public((federations.get(neighbour.resource_name) or {}).get("status"))
+        if remembered is not None:
+            owners[remembered.cluster_uuid] = neighbour.resource_name
+    return owners
 
 
 def _learn(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> PublicMetadata:
@@ -113,6 +125,10 @@ def _learn(neighbour: Neighbour, resource: Object | None, own_uuid: str, plannin
         if planned is None:
             raise
         return planned
+    try:
+        anchors_for(document.root_ca, neighbour.trust_domain)
+    except CertificateError as error:
+        raise ProofError(f"its root can't be trusted within its domain only: {error.message}") from None
     return prove(document, neighbour, remembered, own_uuid)
 
 

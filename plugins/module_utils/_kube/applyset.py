@@ -32,6 +32,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.compariso
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connection import POOL_SIZE
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, Kind
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import diff
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import not_serving
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.waiting import wait_until_ready
 
 Object = dict[str, Any]
@@ -43,6 +44,7 @@ ADOPT_ALWAYS, ADOPT_REFUSE, ADOPT_SKIP = "always", "refuse", "skip"
 # What other objects need comes first and goes last.
 _FIRST = ("Namespace", "CustomResourceDefinition")
 _EARLY = ("ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "ConfigMap", "Secret")
+STAGES = (0, 1, 2)
 _LISTED_FROM = 8  # so many objects of a kind in one namespace are read with one LIST instead of GETs
 
 
@@ -83,10 +85,11 @@ class Plan:
     recorded: Contents = field(default_factory=Contents)
     wanted: Contents = field(default_factory=Contents)
     parent_changes: bool = False
+    removes_parent: bool = False
 
     @property
     def changes(self) -> list[Change]:
-        """All changes."""
+        """All changes of members."""
         return self.writes + self.deletes
 
 
@@ -164,32 +167,39 @@ class Applier:
         """The plan that deletes a whole set and its parent."""
         plan = self.plan([], applyset)
         plan.parent_changes = False
-        if plan.parent_before is not None:
-            plan.writes = []
-            plan.deletes.append(Change(plan.parent_before, None))
+        plan.removes_parent = plan.parent_before is not None
         return plan
 
-    def execute(self, plan: Plan, applyset: ApplySet | None = None, *, wait: float = 0.0) -> Outcome:
+    def execute(
+        self, plan: Plan, applyset: ApplySet | None = None, *, wait: float = 0.0, prune_always: bool = False
+    ) -> Outcome:
         """Carry out a plan; with C(wait) seconds, until what was written and what was there is ready.
 
-        Raises ApplyError when objects could not be written (the others are), WaitTimeoutError for those not ready.
+        When an object can't be written the others are, and nothing is deleted unless C(prune_always); then it raises
+        ApplyError. Raises WaitTimeoutError for objects that don't get ready.
         """
         outcome = Outcome(unchanged=len(plan.unchanged))
         written: list[Object] = []
-        for stage in range(3):
+        failures: list[AllianceError] = []
+        for stage in STAGES:
             changes = [change for change in plan.writes if _stage(change.object) == stage]
             if stage == 1 and applyset is not None and plan.parent_changes and plan.changes:
                 self._apply_parent(plan, applyset, plan.recorded | plan.wanted, outcome)
-            done = self._apply_all(changes, outcome)
+            done, failed = self._apply_all(changes, outcome)
             if stage == 0 and done:
                 # Namespaces and definitions are needed at once, whether or not the caller waits for the rest.
                 wait_until_ready(self.client, done, max(wait, 30.0))
             written += done
-        self._delete_all(plan.deletes, outcome)
+            failures += failed
+        if not failures or prune_always:
+            failures += self._delete_all(plan, outcome)
+        if failures:
+            raise ApplyError(failures, outcome, self.client.cluster)
         if applyset is not None and plan.parent_changes:
             self._apply_parent(plan, applyset, plan.wanted, outcome)
         if wait:
-            wait_until_ready(self.client, plan.unchanged + written, wait)
+            wait_until_ready(self.client, written, wait)
+            wait_until_ready(self.client, plan.unchanged, wait, not_serving)
         return outcome
 
     def _keyed(self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None) -> dict[Key, Object]:
@@ -287,8 +297,8 @@ class Applier:
         plan.parent_before, _created = self.client.apply(manifest, field_manager=self.manager)
         outcome.changes.append(change)
 
-    def _apply_all(self, changes: Sequence[Change], outcome: Outcome) -> list[Object]:
-        """Apply in parallel; all are tried, then failures are raised together."""
+    def _apply_all(self, changes: Sequence[Change], outcome: Outcome) -> tuple[list[Object], list[AllianceError]]:
+        """Apply in parallel; all are tried. What was written, and what failed."""
 
         def apply(change: Change) -> Object | AllianceError:
             try:
@@ -311,11 +321,19 @@ class Applier:
                 )
             else:
                 outcome.changes.append(change)
-        if failures:
-            raise ApplyError(failures, outcome, self.client.cluster)
-        return written
+        return written, failures
 
-    def _delete_all(self, changes: Sequence[Change], outcome: Outcome) -> None:
+    def _delete_all(self, plan: Plan, outcome: Outcome) -> list[AllianceError]:
+        """Delete what is not wanted, last stage first, and a removed set's parent when all members are gone."""
+        failures: list[AllianceError] = []
+        for stage in reversed(STAGES):
+            changes = [change for change in plan.deletes if _stage(change.object) == stage]
+            failures += self._delete_stage(changes, outcome)
+        if plan.removes_parent and not failures:
+            failures += self._delete_stage([Change(plan.parent_before, None)], outcome)
+        return failures
+
+    def _delete_stage(self, changes: Sequence[Change], outcome: Outcome) -> list[AllianceError]:
         def delete(change: Change) -> AllianceError | None:
             metadata = change.object["metadata"]
             try:
@@ -331,8 +349,7 @@ class Applier:
                 outcome.changes.append(change)
             else:
                 failures.append(failure)
-        if failures:
-            raise ApplyError(failures, outcome, self.client.cluster)
+        return failures
 
     @staticmethod
     def _parallel(function: Callable[[Any], T], items: Sequence[Any]) -> list[tuple[Any, T]]:
@@ -347,6 +364,8 @@ def planned_changes(plan: Plan, applyset: ApplySet | None) -> list[Change]:
     changes = list(plan.changes)
     if applyset is not None and plan.parent_changes:
         changes.insert(0, Change(plan.parent_before, applyset.parent(plan.wanted)))
+    if plan.removes_parent:
+        changes.append(Change(plan.parent_before, None))
     return changes
 
 

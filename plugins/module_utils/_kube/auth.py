@@ -42,7 +42,9 @@ AUTH_ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 
 
 # Keys of a kubeconfig's users whose values are secret (client-go: tools/clientcmd/api/types.go and its auth providers).
-_SECRET_KEYS = frozenset({"token", "password", "client-key-data", "id-token", "refresh-token", "access-token"})
+_SECRET_KEYS = frozenset(
+    {"token", "password", "client-key-data", "id-token", "refresh-token", "access-token", "client-secret"}
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str] | None = None
     environ = os.environ if environ is None else environ
     given = {name: options.get(name) for name in KUBECONFIG_OPTIONS + HOST_OPTIONS if options.get(name)}
     source = "the options"
-    if not given:
+    from_environment = not given
+    if from_environment:
         given = _from_environment(environ)
         source = "the environment (K8S_AUTH_*)"
     by_kubeconfig = [name for name in KUBECONFIG_OPTIONS if name in given]
@@ -86,12 +89,23 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str] | None = None
     if by_host and "host" not in given:
         raise AllianceError(f"{source} give {', '.join(by_host)} but no host", remedy="set host, or use a kubeconfig")
     others = {name: options[name] for name in OTHER_OPTIONS if options.get(name) is not None}
-    if "validate_certs" not in others and environ.get("K8S_AUTH_VERIFY_SSL"):
-        others["validate_certs"] = environ["K8S_AUTH_VERIFY_SSL"].strip().lower() not in ("0", "false", "no", "off")
-    for name in ("proxy", "no_proxy", "impersonate_user"):
-        others.setdefault(name, environ.get(f"K8S_AUTH_{name.upper()}"))
-    groups = others.pop("impersonate_groups", None) or _split(environ.get("K8S_AUTH_IMPERSONATE_GROUPS", ""))
+    if from_environment:
+        others = {**_others_from_environment(environ), **others}
+    groups = others.pop("impersonate_groups", None) or ()
     return Auth(**given, **others, impersonate_groups=tuple(groups))
+
+
+def _others_from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: environ[f"K8S_AUTH_{name.upper()}"]
+        for name in ("proxy", "no_proxy", "impersonate_user")
+        if environ.get(f"K8S_AUTH_{name.upper()}")
+    }
+    if environ.get("K8S_AUTH_VERIFY_SSL"):
+        found["validate_certs"] = environ["K8S_AUTH_VERIFY_SSL"].strip().lower() not in ("0", "false", "no", "off")
+    if environ.get("K8S_AUTH_IMPERSONATE_GROUPS"):
+        found["impersonate_groups"] = _split(environ["K8S_AUTH_IMPERSONATE_GROUPS"])
+    return found
 
 
 _ENVIRONMENT_NAMES = {"client_cert": "CERT_FILE", "client_key": "KEY_FILE", "ca_cert": "SSL_CA_CERT"}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+PODS_MISSING = "pods are ready"
+
 
 def not_ready(obj: Mapping[str, Any] | None) -> str:
     """Why an object is not ready yet; the empty string when it is, or when its kind has no such state."""
@@ -17,6 +19,18 @@ def not_ready(obj: Mapping[str, Any] | None) -> str:
         return "it does not exist"
     check = _CHECKS.get(str(obj.get("kind")))
     return check(obj) if check else ""
+
+
+def not_serving(obj: Mapping[str, Any] | None) -> str:
+    """Why an object that was not changed does not do its work; one pod of it that is available is enough.
+
+    A node that is down for days must not keep a run from everything else.
+    """
+    reason = not_ready(obj)
+    status = (obj or {}).get("status") or {}
+    if reason.endswith(PODS_MISSING) and (status.get("availableReplicas") or status.get("numberAvailable")):
+        return ""
+    return reason
 
 
 def has_readiness(obj: Mapping[str, Any]) -> bool:
@@ -41,7 +55,7 @@ def _deployment(obj: Mapping[str, Any]) -> str:
     if status.get("replicas", 0) > status.get("updatedReplicas", 0):
         return f"{status['replicas'] - status['updatedReplicas']} old pods still run"
     if status.get("availableReplicas", 0) < wanted:
-        return f"{status.get('availableReplicas', 0)} of {wanted} pods are ready"
+        return f"{status.get('availableReplicas', 0)} of {wanted} {PODS_MISSING}"
     return ""
 
 
@@ -55,7 +69,7 @@ def _daemon_set(obj: Mapping[str, Any]) -> str:
     if status.get("updatedNumberScheduled", 0) < wanted:
         return f"{status.get('updatedNumberScheduled', 0)} of {wanted} pods are updated"
     if status.get("numberAvailable", 0) < wanted:
-        return f"{status.get('numberAvailable', 0)} of {wanted} pods are ready"
+        return f"{status.get('numberAvailable', 0)} of {wanted} {PODS_MISSING}"
     return ""
 
 
@@ -65,7 +79,7 @@ def _stateful_set(obj: Mapping[str, Any]) -> str:
     if pending := _observed(obj):
         return pending
     if status.get("readyReplicas", 0) < wanted:
-        return f"{status.get('readyReplicas', 0)} of {wanted} pods are ready"
+        return f"{status.get('readyReplicas', 0)} of {wanted} {PODS_MISSING}"
     if status.get("updateRevision") != status.get("currentRevision"):
         return "old pods still run"
     return ""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,15 +18,22 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors im
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import POD
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import has_readiness, not_ready
 
+Check = Callable[[Mapping[str, Any] | None], str]
 
-def wait_until_ready(client: Client, objects: Sequence[Mapping[str, Any]], timeout: float) -> None:
-    """Wait until all objects are ready, at most C(timeout) seconds. Raises WaitTimeoutError that names the others."""
-    waited = [obj for obj in objects if has_readiness(obj) and not_ready(obj)]
+
+def wait_until_ready(
+    client: Client, objects: Sequence[Mapping[str, Any]], timeout: float, check: Check = not_ready
+) -> None:
+    """Wait until all objects are ready, at most C(timeout) seconds. Raises WaitTimeoutError that names the others.
+
+    C(check) returns why an object is not ready, or the empty string.
+    """
+    waited = [obj for obj in objects if has_readiness(obj) and check(obj)]
     if not waited:
         return
     deadline = time.monotonic() + timeout
     with ThreadPoolExecutor(min(len(waited), POOL_SIZE)) as pool:
-        reasons = list(pool.map(lambda obj: _wait(client, obj, deadline), waited))
+        reasons = list(pool.map(lambda obj: _wait(client, obj, deadline, check), waited))
     late = [(obj, reason) for obj, reason in zip(waited, reasons, strict=True) if reason]
     if late:
         raise WaitTimeoutError(
@@ -36,14 +43,14 @@ def wait_until_ready(client: Client, objects: Sequence[Mapping[str, Any]], timeo
         )
 
 
-def _wait(client: Client, obj: Mapping[str, Any], deadline: float) -> str:
+def _wait(client: Client, obj: Mapping[str, Any], deadline: float, check: Check) -> str:
     kind = client.kind_of(obj)
     name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
     reason = "it was not seen"
     while (left := deadline - time.monotonic()) > 0:
         try:
             found = client.list(kind, namespace, field_selector=f"metadata.name={name}")
-            reason = not_ready(found.items[0] if found.items else None)
+            reason = check(found.items[0] if found.items else None)
             if not reason:
                 return ""
             events = client.watch(
@@ -56,7 +63,7 @@ def _wait(client: Client, obj: Mapping[str, Any], deadline: float) -> str:
             for event, changed in events:
                 if event == "BOOKMARK":
                     continue
-                reason = not_ready(None if event == "DELETED" else changed)
+                reason = check(None if event == "DELETED" else changed)
                 if not reason:
                     return ""
                 if time.monotonic() > deadline:

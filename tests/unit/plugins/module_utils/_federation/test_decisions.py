@@ -246,10 +246,13 @@ def test_nothing_is_sent_before_both_identities_are_known(
     assert learnt.sources == []
 
 
-def test_nothing_is_sent_after_the_uuid_changed(members: dict[str, Member]) -> None:
+@pytest.mark.parametrize("part", ["cluster_uuid", "authn_key_pub", "root_ca", "trust_domain"])
+def test_nothing_is_sent_to_who_is_not_proved_now(part: str, members: dict[str, Member]) -> None:
     resource = members["b"].resource(offer("known"))
-    mismatch = Failure("ClusterUUIDMismatch", "changed")
-    resource["status"] = federation_status(resource["status"], now_iso=THEN, public=mismatch)
+    told, other = members["b"].public, members["c"].public
+    assert isinstance(told, PublicMetadata)
+    assert isinstance(other, PublicMetadata)
+    members["b"].public = replace(told, **{part: getattr(other, part) or "other.local"})
     learnt = learn(members, federations={"b": resource, "c": members["c"].resource()})
     assert members["b"].tokens == []
     assert len(members["c"].tokens) == 1
@@ -259,11 +262,11 @@ def test_nothing_is_sent_after_the_uuid_changed(members: dict[str, Member]) -> N
 
 @pytest.mark.parametrize("gateways", [None, []])
 def test_no_gateway_is_no_eviction(gateways: list[str] | None, members: dict[str, Member]) -> None:
-    """The known gateways stay; what is published is believed."""
+    """A document without gateways is believed in nothing."""
     members["b"].private = [offer("new", gateways=gateways)]
     federations = {"b": members["b"].resource(offer("old")), "c": members["c"].resource()}
     learnt = learn(members, federations=federations)
-    assert {source.name: source.metadata for source in learnt.sources}["b"] == offer("new")
+    assert {source.name: source.metadata for source in learnt.sources}["b"] == offer("old")
     (finding,) = learnt.findings
     assert finding.code == "neighbour-without-gateway"
     first = learn(members)

@@ -19,7 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.servi
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
     ProofError,
-    duplicates,
+    contested,
     prove,
     public_from_state,
 )
@@ -62,7 +62,6 @@ def refused(told: PublicMetadata, who: Neighbour, remembered: PublicMetadata | N
         (neighbour(state=None), document()),
         (neighbour(state=None, root_fingerprints=(fingerprint(root("b")),)), None),
         (neighbour(state=None, root_fingerprints=(fingerprint(root("b")),)), document(root_name="old")),
-        (neighbour(state=replace(neighbour().state, authn_key_pub=None)), None),
     ],
 )
 def test_proved(who: Neighbour, remembered: PublicMetadata | None) -> None:
@@ -135,11 +134,31 @@ def test_what_changed_while_its_api_cannot_be_read(changed: dict[str, str]) -> N
 
 
 def test_neither_of_two_with_one_uuid() -> None:
-    errors = duplicates({"b": document(), "c": document(), "d": document(uuid="uuid-d")})
+    errors = contested({"b": document(), "c": document(), "d": document(uuid="uuid-d")}, {})
     assert set(errors) == {"b", "c"}
-    assert "claimed by c" in errors["b"].message
-    assert "claimed by b" in errors["c"].message
+    assert "that of c" in errors["b"].message
+    assert "that of b" in errors["c"].message
     assert {error.reason for error in errors.values()} == {"ClusterUUIDMismatch"}
+
+
+def test_who_proved_a_uuid_first_keeps_it() -> None:
+    documents = {"b": document(), "c": document()}
+    assert set(contested(documents, {"uuid-b": "b"})) == {"c"}
+    # Also while the owner itself does not answer.
+    assert set(contested({"c": document()}, {"uuid-b": "b"})) == {"c"}
+
+
+def test_a_key_that_its_api_does_not_have_is_not_believed() -> None:
+    state = neighbour().state
+    assert state is not None
+    error = refused(document(), neighbour(state=replace(state, authn_key_pub=None)))
+    assert "has no key pair" in error.message
+
+
+def test_a_new_key_is_not_believed_for_the_sake_of_pins() -> None:
+    who = neighbour(state=None, root_fingerprints=(fingerprint(root("b")),))
+    error = refused(document(key_name="other"), who, document())
+    assert "another public key" in error.message
 
 
 def test_a_plan_from_the_api() -> None:

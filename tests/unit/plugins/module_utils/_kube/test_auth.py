@@ -61,25 +61,32 @@ def test_an_ambiguous_mix_fails(options: dict[str, Any], environ: dict[str, str]
     assert caught.value.remedy
 
 
+REST = {
+    "K8S_AUTH_PROXY": "http://p:3128",
+    "K8S_AUTH_NO_PROXY": "a,b",
+    "K8S_AUTH_IMPERSONATE_USER": "env",
+    "K8S_AUTH_IMPERSONATE_GROUPS": "one, two",
+    "K8S_AUTH_VERIFY_SSL": "false",
+}
+
+
 @pytest.mark.parametrize(("text", "expected"), [("false", False), ("No", False), ("0", False), ("true", True)])
 def test_verification_from_the_environment(text: str, expected: bool) -> None:
-    assert resolve({"kubeconfig": "/k"}, {"K8S_AUTH_VERIFY_SSL": text}).validate_certs is expected
-    assert resolve(
-        {"kubeconfig": "/k", "validate_certs": not expected}, {"K8S_AUTH_VERIFY_SSL": text}
-    ).validate_certs is (not expected)
+    environ = {"K8S_AUTH_KUBECONFIG": "/k", "K8S_AUTH_VERIFY_SSL": text}
+    assert resolve({}, environ).validate_certs is expected
+    assert resolve({"validate_certs": not expected}, environ).validate_certs is (not expected)
 
 
-def test_the_rest_completes_any_way() -> None:
-    environ = {
-        "K8S_AUTH_PROXY": "http://p:3128",
-        "K8S_AUTH_NO_PROXY": "a,b",
-        "K8S_AUTH_IMPERSONATE_USER": "env",
-        "K8S_AUTH_IMPERSONATE_GROUPS": "one, two",
-    }
-    auth = resolve({"kubeconfig": "/k", "impersonate_user": "own"}, environ)
+def test_the_environment_completes_its_own_way() -> None:
+    auth = resolve({"impersonate_user": "own"}, {**REST, "K8S_AUTH_KUBECONFIG": "/k"})
     assert (auth.proxy, auth.no_proxy, auth.impersonate_user) == ("http://p:3128", "a,b", "own")
     assert auth.impersonate_groups == ("one", "two")
-    assert resolve({"host": "https://h", "impersonate_groups": ["x"]}, environ).impersonate_groups == ("x",)
+
+
+def test_the_environment_adds_nothing_to_a_way_of_the_options() -> None:
+    """A credential of the whole job must not switch off verification for a host with a kubeconfig of its own."""
+    assert resolve({"kubeconfig": "/k"}, REST) == resolve({"kubeconfig": "/k"}, {})
+    assert resolve({"host": "https://h", "impersonate_groups": ["x"]}, REST).impersonate_groups == ("x",)
 
 
 def test_secrets_are_not_shown() -> None:
