@@ -163,3 +163,15 @@ def test_the_order_does_not_depend_on_the_inventory_s() -> None:
     assert [item.cluster for item in found(*bad)] == ["a", "a", "b", "c"]
     one_cluster = [finding for finding in found(*bad) if finding.code != "cluster-twice"]
     assert one_cluster == [finding for finding in found(*reversed(bad)) if finding.code != "cluster-twice"]
+
+
+def test_a_provider_that_this_release_does_not_know_is_refused() -> None:
+    (finding,) = found(replace(member("a", 1), provider="deckhouse"), B)
+    assert (finding.severity, finding.code, finding.cluster) == ("error", "provider-unknown", "a")
+
+
+def test_many_nodes_make_one_finding_for_a_pair() -> None:
+    nodes = tuple(f"10.9.{number}.0/24" for number in range(0, 50, 2))
+    findings = found(member("a", 1, pod_cidrs=nodes), member("b", 2, pod_cidrs=nodes))
+    assert [(item.code, item.cluster) for item in findings] == [("subnets-overlap", "a"), ("subnets-overlap", "b")]
+    assert "and 24 more" in findings[0].message

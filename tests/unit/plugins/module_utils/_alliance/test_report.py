@@ -91,3 +91,10 @@ def test_a_cluster_that_was_not_reached_and_one_alone() -> None:
 def test_a_step_that_was_not_reached_is_unknown() -> None:
     table = alliance_table([member("a"), member("b")], {"a": HostResult({"trusted": {"b": ["1"]}}, None, 1)})
     assert row(table[1]) == ["a", "b", "b.local", "1 root", "?", "1", "-"]
+
+
+def test_a_step_that_failed_is_told() -> None:
+    failed = HostResult(None, None, 3, ("the gateway has no address",))
+    table = alliance_table([member("a"), member("b")], {"a": failed})
+    assert row(table[1]) == ["a", "b", "b.local", "?", "?", "3", "failed"]
+    assert "ERROR a: the gateway has no address" in table

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import has_readiness, not_ready
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import (
+    has_readiness,
+    not_ready,
+    not_serving,
+)
 
 
 def obj(kind: str, spec: dict[str, Any], generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -57,6 +61,25 @@ CRD = "CustomResourceDefinition"
 )
 def test_reasons(found: dict[str, Any] | None, reason: str) -> None:
     assert not_ready(found) == reason
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (obj("Deployment", {"replicas": 2}, **SEEN, **{**UP, "availableReplicas": 1}), ""),
+        (obj("Deployment", {"replicas": 2}, **SEEN, **{**UP, "availableReplicas": 0}), "0 of 2 pods are ready"),
+        (obj("Deployment", {"replicas": 2}, 2, **SEEN, **UP), STALE),
+        (obj("DaemonSet", {}, **SEEN, desiredNumberScheduled=50, updatedNumberScheduled=50, numberAvailable=49), ""),
+        (
+            obj("DaemonSet", {}, **SEEN, desiredNumberScheduled=2, updatedNumberScheduled=2, numberAvailable=0),
+            "0 of 2 pods are ready",
+        ),
+        (obj("DaemonSet", {}, **SEEN, desiredNumberScheduled=2, updatedNumberScheduled=1), "1 of 2 pods are updated"),
+        (None, "it does not exist"),
+    ],
+)
+def test_one_available_pod_serves(found: dict[str, Any] | None, reason: str) -> None:
+    assert not_serving(found) == reason
 
 
 def test_an_object_without_status_is_not_ready() -> None:
