@@ -152,11 +152,12 @@ def test_no_gateway_evicts_nothing(
     entries(run, one, two)
     before = hosts(admin)
     assert before == published(one, two)
-    one.gateways = gateways
+    # As an exporter with an internal error answers: nothing of it may be believed.
+    one.gateways, one.services = gateways, []
     done = entries(run, one, two)
     (finding,) = done.findings[one.name]
     assert finding["code"] == "neighbour-without-gateway"
-    assert "the known ones stay" in finding["message"]
+    assert "what was known of it stays" in finding["message"]
     assert hosts(admin) == before
     assert not [write for write in done.writes if not write.startswith("patch istiofederations/")]
     again = entries(run, one, two)

@@ -193,11 +193,33 @@ def test_neither_of_two_that_claim_one_uuid_is_believed(
         for item, other in ((one, two), (two, one)):
             (finding,) = done.findings[item.name]
             assert finding["code"] == "public-ClusterUUIDMismatch"
-            assert f"also claimed by {other.name}" in finding["message"]
+            assert finding["message"].endswith(f"is that of {other.name}")
         assert anchors(admin) == {}
         assert known_to_the_exporter(admin) == {}
     finally:
         two.uuid = two.told_uuid = old
+    assert trust(run, one, two).findings == {}
+
+
+def test_who_proved_a_uuid_first_keeps_it_while_away(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    """A pinned neighbour without an API can't take the place of one that is down: its key would speak for it."""
+    trust(run, state="absent")
+    trust(run, one)
+    keys = known_to_the_exporter(admin)
+    old = two.uuid
+    one.stop()
+    two.uuid = two.told_uuid = one.uuid
+    try:
+        done = trust(run, one, two.option(state=None, root_fingerprints=two.fingerprints))
+        assert set(done.result["trusted"]) == {one.name}
+        (finding,) = done.findings[two.name]
+        assert finding["code"] == "public-ClusterUUIDMismatch"
+        assert known_to_the_exporter(admin) == keys
+    finally:
+        two.uuid = two.told_uuid = old
+        one.start()
     assert trust(run, one, two).findings == {}
 
 
