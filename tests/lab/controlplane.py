@@ -8,6 +8,7 @@ import json
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from .processes import Daemon
 
 _ADDRESS = "127.0.0.1"
 _SERVICES = "10.255.0.0/16"  # nobody routes to it
-_TRIES = 3
+_TRIES = 5
 # A test run that is killed can't stop it: after two hours it ends by itself.
 _BOUNDED = ("timeout", "--kill-after=5", "7200")
 
@@ -91,11 +92,22 @@ class ControlPlane:
                     self._end()
             if self._istio_crds:
                 self.kubectl.apply_file(builds.part("istio") / "crds.yaml")
-                self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+                self._await_definitions()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def _await_definitions(self) -> None:
+        """Wait until all CRDs are served; kubectl gives up at once on one that has no conditions yet."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+                return
+            except LabError:
+                if attempt == _TRIES:
+                    raise
+                time.sleep(1)
 
     def _start(self) -> None:
         folder = self.folder
