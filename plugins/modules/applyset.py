@@ -158,7 +158,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         live = plan.unchanged + [change.before for change in plan.writes if change.before]
         plan.writes, plan.unchanged = [], []
         plan.deletes = [Change(obj, None) for obj in live]
-    return carry_out(module, applier, plan, applyset, wait=params["wait_timeout"] if params["wait"] else 0)
+    result = carry_out(module, applier, plan, applyset, wait=params["wait_timeout"] if params["wait"] else 0)
+    # The definitions may be thousands and hold Secrets: the result doesn't send them back.
+    told = {name: value for name, value in params.items() if name != "definitions"}
+    return {**result, "invocation": {"module_args": told}}
 
 
 def main() -> None:
