@@ -16,7 +16,7 @@ from .tls import call_gateway
 from tests.demo.calls import call_until, curl
 
 HOST = f"foo.xyz.svc.{B}.local"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

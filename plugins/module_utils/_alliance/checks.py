@@ -21,8 +21,6 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 # In AuthorizationPolicy this name always means the local cluster, so it can't name one of several.
 RESERVED_DOMAIN = "cluster.local"
 
@@ -212,9 +210,9 @@ def _overlaps(members: Sequence[Member]) -> Iterator[Finding]:
             )
 
 
-def _networks(state: ClusterState) -> list[tuple[str, _Network]]:
+def _networks(state: ClusterState) -> list[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network]]:
     """A cluster's subnets, those of neighbouring nodes joined: there may be thousands of nodes."""
-    found: list[tuple[str, _Network]] = []
+    found: list[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network]] = []
     for what, cidrs in (("pod", state.pod_cidrs), ("service", state.service_cidrs)):
         networks = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
         for version in (ipaddress.IPv4Network, ipaddress.IPv6Network):

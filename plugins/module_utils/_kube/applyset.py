@@ -284,7 +284,7 @@ class Applier:
         return found
 
     def _plan_parent(self, plan: Plan, applyset: ApplySet) -> None:
-        if plan.parent_before is None and not plan.writes:
+        if plan.parent_before is None and not (plan.writes or plan.unchanged):
             return
         desired = normalised(applyset.parent(plan.wanted))
         plan.parent_changes = plan.parent_before is None or needs_apply(desired, plan.parent_before, self.manager)

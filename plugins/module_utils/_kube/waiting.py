@@ -18,11 +18,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors im
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import POD
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import has_readiness, not_ready
 
-Check = Callable[[Mapping[str, Any] | None], str]
-
 
 def wait_until_ready(
-    client: Client, objects: Sequence[Mapping[str, Any]], timeout: float, check: Check = not_ready
+    client: Client,
+    objects: Sequence[Mapping[str, Any]],
+    timeout: float,
+    check: Callable[[Mapping[str, Any] | None], str] = not_ready,
 ) -> None:
     """Wait until all objects are ready, at most C(timeout) seconds. Raises WaitTimeoutError that names the others.
 
@@ -43,7 +44,9 @@ def wait_until_ready(
         )
 
 
-def _wait(client: Client, obj: Mapping[str, Any], deadline: float, check: Check) -> str:
+def _wait(
+    client: Client, obj: Mapping[str, Any], deadline: float, check: Callable[[Mapping[str, Any] | None], str]
+) -> str:
     kind = client.kind_of(obj)
     name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
     reason = "it was not seen"
