@@ -201,6 +201,15 @@ def test_a_killed_run_is_completed(run: ModuleRunner, admin: Admin) -> None:
     assert run("applyset", **arguments).writes == ()
 
 
+def test_a_parent_that_a_killed_run_did_not_come_to_is_made(run: ModuleRunner, admin: Admin) -> None:
+    """Definitions and namespaces are written before the parent, which may lie in such a namespace."""
+    arguments = {"applyset": {"name": "orphaned", "namespace": HERE}, "definitions": [config_map("member")]}
+    run("applyset", **arguments)
+    admin.delete("ConfigMap", HERE, "orphaned")
+    assert run("applyset", **arguments).objects == {("created", "ConfigMap", "orphaned")}
+    assert run("applyset", **arguments).writes == ()
+
+
 def test_a_run_killed_in_the_middle_is_completed(run: ModuleRunner, admin: Admin) -> None:
     admin.namespace("middle")
     names = {f"s{number}" for number in range(300)}
