@@ -106,7 +106,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
 
 
-def _private(module: AnsibleModule, neighbour: Neighbour, public: PublicMetadata) -> dict[str, Any]:
+def _private(module: AnsibleModule, client: MetadataClient, public: PublicMetadata) -> dict[str, Any]:
     namespace = module.params["namespace"]
     identity = read_identity(client_of(module), namespace)
     if identity is None:
@@ -115,7 +115,7 @@ def _private(module: AnsibleModule, neighbour: Neighbour, public: PublicMetadata
             obj=f"Secret {namespace}/{names.AUTHN_KEYPAIR_SECRET}",
             remedy="run the role metadata_exporter, or the module authn_keypair, for this cluster",
         )
-    document, findings = fetch_federation(neighbour, public, identity)
+    document, findings = fetch_federation(client, module.params["trust_domain"], public, identity)
     return {"private": document.to_dict(), "findings": [finding.to_dict() for finding in findings]}
 
 
@@ -130,14 +130,15 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         insecure=params["insecure"],
         root_fingerprints=tuple(params["root_fingerprints"]),
     )
-    public, _server_time = MetadataClient(params["endpoint"], ca=neighbour.ca, insecure=neighbour.insecure).public()
+    client = MetadataClient(params["endpoint"], ca=neighbour.ca, insecure=neighbour.insecure)
+    public, _server_time = client.public()
     compare_pins(public, neighbour)
     result = {
         "changed": False,
         "public": public.to_dict(),
         "root_fingerprints": [fingerprint(root) for root in split_certificates(public.root_ca)],
     }
-    return {**result, **_private(module, neighbour, public)} if params["private"] else result
+    return {**result, **_private(module, client, public)} if params["private"] else result
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     Failure,
     cached_private,
     cached_public,
+    last_known_good,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.imports import (
@@ -96,14 +97,17 @@ def _ask(
     # Proved anew, at this moment: nothing signed goes to somebody else, and nothing is taken from them.
     client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
     prove(client.public()[0], neighbour, proved, identity.uuid)
-    return fetch_federation(neighbour, proved, identity)
+    return fetch_federation(client, neighbour.trust_domain, proved, identity)
 
 
 def fetch_federation(
-    neighbour: Neighbour, proved: PublicMetadata, identity: Identity, pause: Callable[[float], None] = time.sleep
+    client: MetadataClient,
+    trust_domain: str,
+    proved: PublicMetadata,
+    identity: Identity,
+    pause: Callable[[float], None] = time.sleep,
 ) -> tuple[FederationMetadata, tuple[Finding, ...]]:
     """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError."""
-    client = MetadataClient(str(neighbour.endpoint), ca=neighbour.ca, insecure=neighbour.insecure)
     for seconds in (*UNAUTHORIZED_PAUSES_SECONDS, None):
         token = sign_token(
             identity.private_key,
@@ -113,7 +117,7 @@ def fetch_federation(
             now=time.time(),
         )
         try:
-            document, findings, _server_time = client.federation(token, str(neighbour.trust_domain))
+            document, findings, _server_time = client.federation(token, trust_domain)
             return document, tuple(findings)
         except NeighbourError as error:
             if error.status != UNAUTHORIZED or seconds is None:
@@ -146,7 +150,7 @@ def _take(
         if not document.ingress_gateways:
             # No address of a gateway means that something is wrong there: nothing is believed, and nothing evicted.
             learnt.findings.append(_without_gateway(neighbour, remembered))
-            document = remembered
+            document = last_known_good((resource or {}).get("status"), document)
     domain = neighbour.trust_domain or ((resource or {}).get("spec") or {}).get("trustDomain")
     if document is not None and document.ingress_gateways and domain:
         learnt.sources.append(ImportSource(neighbour.name, str(domain), document, neighbour.locality))

@@ -213,20 +213,21 @@ def test_a_401_is_asked_again_with_pauses_and_others_are_not(members: dict[str, 
     member = members["b"]
     proved = PublicMetadata.create(member.uuid, member.key, member.root)
     identity = Identity(OWN_UUID, PAIR.private_pem)
+    client = services.MetadataClient(member.endpoint)
     pauses: list[float] = []
     member.private = [status_error(401), status_error(401), offer("bar")]
-    found, _findings = services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+    found, _findings = services.fetch_federation(client, "b.local", proved, identity, pauses.append)
     assert found == offer("bar")
     assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS[:2])
     pauses.clear()
     member.private = [status_error(401)]
     with pytest.raises(NeighbourError):
-        services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+        services.fetch_federation(client, "b.local", proved, identity, pauses.append)
     assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS)
     pauses.clear()
     member.private = [status_error(500)]
     with pytest.raises(NeighbourError):
-        services.fetch_federation(member.neighbour(), proved, identity, pauses.append)
+        services.fetch_federation(client, "b.local", proved, identity, pauses.append)
     assert pauses == []
 
 
