@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import PROVIDER_ISTIO
+
 
 @dataclass(frozen=True)
 class ClusterState:
@@ -17,12 +19,14 @@ class ClusterState:
 
     C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one); addresses are
     C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has
-    C(publicServices) as on the
-    wire and is only filled when asked for.
+    C(publicServices) as on the wire and is only filled when asked for. C(uuid) is empty for a Deckhouse cluster that
+    does not tell it through its API. C(awaiting) names what the Deckhouse platform has not made yet, in words;
+    C(module_config_version) is the schema version of its ModuleConfig istio.
     """
 
     name: str
     uuid: str
+    provider: str = PROVIDER_ISTIO
     kubernetes_version: str = ""
     trust_domain: str = ""
     cluster_domain: str = ""
@@ -43,6 +47,8 @@ class ClusterState:
     public_services: int = 0
     published: tuple[dict[str, Any], ...] | None = None
     outdated_workloads: tuple[str, ...] = ()
+    awaiting: tuple[str, ...] = ()
+    module_config_version: int | None = None
     findings: tuple[dict[str, str], ...] = field(default_factory=tuple)
 
     def to_dict(self) -> dict[str, Any]:

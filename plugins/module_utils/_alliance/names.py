@@ -57,3 +57,23 @@ FEDERATION_GROUP = "deckhouse.io"
 FEDERATION_VERSION = "v1alpha1"
 FEDERATION_KIND = "IstioFederation"
 MULTICLUSTER_KIND = "IstioMulticluster"
+
+# A service that every member publishes under two names; neighbours ask it to see that the data plane works.
+HEALTHCHECK_SERVICE = "alliance-healthcheck"
+HEALTHCHECK_PATH = "/healthz"
+HEALTHCHECK_PORT = 80
+
+PROVIDER_ISTIO = "istio"
+PROVIDER_DECKHOUSE = "deckhouse"
+PROVIDER_EXTERNAL = "external"
+
+# What the Deckhouse Kubernetes Platform (DKP) calls its things.
+DKP_NAMESPACE = "d8-istio"
+DKP_AUTHN_KEYPAIR_SECRET = "d8-remote-authn-keypair"  # noqa: S105
+DKP_INGRESSGATEWAY = "ingressgateway"
+DKP_EXPORTER = "metadata-exporter"
+DKP_MODULE = "istio"
+DKP_GLOBAL_MODULE = "global"
+# Its clusterUUID, as its own components read it.
+DKP_UUID_CONFIGMAP = "d8-cluster-uuid"
+DKP_UUID_KEY = "cluster-uuid"

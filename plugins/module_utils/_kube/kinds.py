@@ -80,6 +80,8 @@ PEER_AUTHENTICATION = Kind("security.istio.io/v1", "PeerAuthentication", "peerau
 AUTHORIZATION_POLICY = Kind("security.istio.io/v1", "AuthorizationPolicy", "authorizationpolicies")
 ISTIO_FEDERATION = Kind(_DECKHOUSE, "IstioFederation", "istiofederations", False)
 ISTIO_MULTICLUSTER = Kind(_DECKHOUSE, "IstioMulticluster", "istiomulticlusters", False)
+MODULE_CONFIG = Kind(_DECKHOUSE, "ModuleConfig", "moduleconfigs", False)
+INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 
 KNOWN: dict[tuple[str, str], Kind] = {
     (kind.api_version, kind.kind): kind for kind in list(globals().values()) if isinstance(kind, Kind)
