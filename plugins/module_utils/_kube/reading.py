@@ -1,0 +1,154 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of a cluster's state that are read in the same way whoever made its mesh."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import split_certificates
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    PublicService,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
+    AGENT_ENV,
+    IstioRevision,
+    mesh_configmap,
+    read_revision,
+    revision_name,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
+
+Object = dict[str, Any]
+
+CLOCK_TOLERANCE_SECONDS = 30
+# istiod puts this label on every pod that it injects (pkg/kube/inject/webhook.go).
+INJECTED_PODS = "security.istio.io/tlsMode=istio"
+
+
+def read_revisions(client: Client, namespace: str, findings: list[Finding]) -> list[IstioRevision]:
+    """Every istiod in a namespace, by name; one whose settings can't be read becomes a finding."""
+    revisions = []
+    deployments = client.list(kinds.DEPLOYMENT, namespace, label_selector="app=istiod").items
+    for deployment in sorted(deployments, key=lambda item: str(item["metadata"]["name"])):
+        name = mesh_configmap(revision_name(deployment))
+        configmap = client.get(kinds.CONFIG_MAP, name, namespace)
+        try:
+            revisions.append(read_revision(deployment, ((configmap or {}).get("data") or {}).get("mesh")))
+        except AllianceError as error:
+            findings.append(
+                Finding("error", "mesh-config-invalid", error.message, error.remedy or "", object=error.obj or "")
+            )
+    return revisions
+
+
+def read_roots(client: Client, root_namespace: str) -> list[str]:
+    """The cluster's own roots, from the ConfigMap that istiod writes into every namespace for its agents."""
+    for namespace in (root_namespace, "default"):
+        configmap = client.get(kinds.CONFIG_MAP, names.ROOT_CONFIGMAP, namespace)
+        text = ((configmap or {}).get("data") or {}).get(names.ROOT_KEY)
+        if text:
+            return list(split_certificates(text))
+    return []
+
+
+def as_warnings(findings: Iterable[Finding]) -> list[Finding]:
+    """The same findings, none of which keeps a run from running."""
+    return [replace(finding, severity="warning") for finding in findings]
+
+
+def documents_of(services: tuple[PublicService, ...]) -> tuple[dict[str, Any], ...]:
+    """Published services as on the wire."""
+    listed: Any = FederationMetadata(None, services).to_dict()["publicServices"]
+    return tuple(listed)
+
+
+def advertised(client: Client, namespace: str) -> str | None:
+    """The text of the ConfigMap that names the gateway's addresses; None when there is none."""
+    configmap = client.get(kinds.CONFIG_MAP, names.ADVERTISE_CONFIGMAP, namespace)
+    return ((configmap or {}).get("data") or {}).get(names.ADVERTISE_KEY)
+
+
+def secret_text(client: Client, namespace: str, name: str, key: str) -> str | None:
+    """One value of a Secret that is not secret itself: a public key or a CA certificate."""
+    secret = client.get(kinds.SECRET, name, namespace)
+    value = ((secret or {}).get("data") or {}).get(key)
+    if not value:
+        return None
+    try:
+        return base64.b64decode(value).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise AllianceError(
+            f"its key {key} is not PEM", obj=f"Secret {namespace}/{name}", remedy="replace it"
+        ) from error
+
+
+def pod_cidrs(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The pod subnets of nodes."""
+    return tuple(sorted({cidr for node in nodes for cidr in node["spec"].get("podCIDRs") or []}))
+
+
+def service_cidrs(client: Client) -> tuple[str, ...]:
+    """Known from Kubernetes 1.33 on, where ServiceCIDR is served; empty before."""
+    cidrs = {cidr for item in client.list(kinds.SERVICE_CIDR).items for cidr in item["spec"].get("cidrs") or []}
+    return tuple(sorted(cidrs))
+
+
+def outdated_workloads(client: Client) -> tuple[str, ...]:
+    """Workloads with a sidecar that was started before the mesh-wide ProxyConfig: they don't follow new roots."""
+    pods = client.list(kinds.POD, label_selector=INJECTED_PODS).items
+    return tuple(
+        sorted({_workload(pod) for pod in pods if not pod["metadata"].get("deletionTimestamp") and _is_outdated(pod)})
+    )
+
+
+def clock_findings(client: Client) -> list[Finding]:
+    """A finding when the API server's clock and this machine's are too far apart for tokens."""
+    before = time.time()
+    server = client.server_time()
+    if server is None:
+        return []
+    offset = server - (before + time.time()) / 2
+    if abs(offset) <= CLOCK_TOLERANCE_SECONDS:
+        return []
+    return [
+        Finding(
+            "error",
+            "clock-skew",
+            f"its clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} this machine's;"
+            " tokens are valid for 60 s",
+            "synchronise the clocks (NTP) of the cluster's nodes and of the machine that runs the playbook",
+        )
+    ]
+
+
+def _is_outdated(pod: Mapping[str, Any]) -> bool:
+    for container in (pod["spec"].get("initContainers") or []) + pod["spec"]["containers"]:
+        if container["name"] == "istio-proxy":
+            env = {entry["name"]: entry.get("value") for entry in container.get("env") or []}
+            return str(env.get(AGENT_ENV, "")).lower() != "true"
+    return False
+
+
+def _workload(pod: Mapping[str, Any]) -> str:
+    """C(Kind namespace/name) of what made a pod; a ReplicaSet's name is its Deployment's and a hash."""
+    metadata = pod["metadata"]
+    owner = next((item for item in metadata.get("ownerReferences") or [] if item.get("controller")), None)
+    if owner is None:
+        return f"Pod {metadata['namespace']}/{metadata['name']}"
+    template_hash = (metadata.get("labels") or {}).get("pod-template-hash")
+    if owner["kind"] == "ReplicaSet" and template_hash and owner["name"].endswith(f"-{template_hash}"):
+        return f"Deployment {metadata['namespace']}/{owner['name'][: -len(template_hash) - 1]}"
+    return f"{owner['kind']} {metadata['namespace']}/{owner['name']}"
