@@ -22,6 +22,13 @@ options:
         description: The neighbour's inventory name.
         type: str
         required: true
+      provider:
+        description:
+          - What kind of cluster it is. V(external) is one whose API nobody here can read; its roots have to match its
+            pins.
+        type: str
+        choices: [istio, deckhouse, external]
+        default: istio
       trust_domain:
         description: Its trust domain.
         type: str
@@ -40,6 +47,11 @@ options:
         type: list
         elements: str
         default: []
+      trust_on_first_use:
+        description: Whether what it says of itself is believed when it was never proved before. What it says later has
+          to be the same.
+        type: bool
+        default: false
       locality:
         description: Where it is, as C(region/zone/subzone).
         type: str

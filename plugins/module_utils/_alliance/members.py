@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    PROVIDER_DECKHOUSE,
+    PROVIDER_EXTERNAL,
+    PROVIDER_ISTIO,
+)
+
+PROVIDERS = (PROVIDER_ISTIO, PROVIDER_DECKHOUSE, PROVIDER_EXTERNAL)
 
 # The inventory's variables, by the field of Member that they fill.
 VARIABLES = {
@@ -21,23 +28,32 @@ VARIABLES = {
     "ca": "alliance_metadata_ca",
     "insecure": "alliance_metadata_insecure",
     "root_fingerprints": "alliance_root_fingerprints",
+    "trust_on_first_use": "alliance_trust_on_first_use",
     "peers": "alliance_peers",
     "locality": "alliance_locality",
     "ignored_findings": "alliance_ignored_findings",
 }
+_FLAGS = frozenset({"insecure", "trust_on_first_use"})
+_LISTS = frozenset({"root_fingerprints", "peers", "ignored_findings"})
+_TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 
 
 @dataclass(frozen=True)
 class Member:
-    """One host of the inventory. C(state) is None for a cluster that could not be read in this run."""
+    """One host of the inventory.
+
+    C(state) is None for a cluster that could not be read in this run, and always for an external one, whose API we
+    have no access to.
+    """
 
     name: str
-    provider: str = "istio"
+    provider: str = PROVIDER_ISTIO
     declared_domain: str | None = None
     endpoint: str | None = None
     ca: str | None = None
     insecure: bool = False
     root_fingerprints: tuple[str, ...] = ()
+    trust_on_first_use: bool = False
     peers: tuple[str, ...] | None = None
     locality: str | None = None
     ignored_findings: tuple[str, ...] = field(default_factory=tuple)
@@ -62,16 +78,35 @@ class Member:
         return self.declared_domain or (self.state.trust_domain if self.state else "")
 
     @property
+    def external(self) -> bool:
+        """Whether it is somebody else's: known by its metadata endpoint alone, never written to."""
+        return self.provider == PROVIDER_EXTERNAL
+
+    @property
+    def known_endpoint(self) -> str | None:
+        """Where its exporter is, as neighbours see it: as declared, else as found in the cluster."""
+        return self.endpoint or (self.state.metadata_endpoint if self.state else None)
+
+    @property
+    def known_ca(self) -> str | None:
+        """The CA of that endpoint, PEM: as declared, else as found in the cluster."""
+        return self.ca or (self.state.metadata_ca if self.state else None)
+
+    @property
     def resource_name(self) -> str:
         """The name of the IstioFederation resource that stands for this member in its neighbours."""
         return resource_name(self.name)
 
     def neighbours(self, members: Iterable[Member]) -> list[Member]:
-        """The members that this one exchanges services with: its peers, or everybody else. Never itself."""
+        """The members that this one exchanges services with: its peers, or everybody else. Never itself.
+
+        Two external members are no neighbours here: what they are to each other is not ours to configure or to know.
+        """
         return [
             member
             for member in members
             if member.name != self.name
+            and not (self.external and member.external)
             and (self.peers is None or member.name in self.peers)
             and member.lists(self.name)
         ]
@@ -88,11 +123,15 @@ class Member:
         state = self.state
         return {
             "name": self.name,
+            # One that is not known is held; it must not make the modules refuse the others.
+            "provider": self.provider if self.provider in PROVIDERS else PROVIDER_ISTIO,
             "trust_domain": self.domain or None,
-            "metadata_endpoint": self.endpoint or (state.metadata_endpoint if state else None),
-            "metadata_ca": self.ca or (state.metadata_ca if state else None),
+            "metadata_endpoint": self.known_endpoint,
+            "metadata_ca": self.known_ca,
             "metadata_insecure": self.insecure,
             "root_fingerprints": list(self.root_fingerprints),
+            # Who has an API that speaks for it is never believed at first sight.
+            "trust_on_first_use": self.trust_on_first_use and self.external,
             "locality": self.locality,
             "hold": hold,
             "state": state.to_dict() if state else None,
@@ -123,10 +162,21 @@ def _member(name: str, variables: Mapping[str, Any], state: Any) -> Member:
     for attribute, variable in VARIABLES.items():
         value = variables.get(variable)
         if value is not None and value != "":
-            values[attribute] = _plain(value)
+            values[attribute] = _typed(attribute, _plain(value))
+    if values.get("provider") == PROVIDER_EXTERNAL:
+        state = None
     return Member(
         name=str(name), state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None, **values
     )
+
+
+def _typed(attribute: str, value: Any) -> Any:
+    """A value of an INI inventory or of the command line is a text: C(false) must not be true, a name not letters."""
+    if attribute in _FLAGS and isinstance(value, str):
+        return value.strip().lower() in _TRUE
+    if attribute in _LISTS and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 def _plain(value: Any, *, keep_lists: bool = False) -> Any:

@@ -5,8 +5,8 @@
 """Is this document really the neighbour's? What must hold before a root or a key is trusted.
 
 A member's identity is read twice, through its API and from its exporter, and both must agree; one that only its
-exporter knows
-needs pins. What was proved once is remembered in the IstioFederation status and compared ever after.
+exporter knows, as every external neighbour, needs pins. What was proved once is remembered in the IstioFederation
+status and compared ever after.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import resource_name
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
+
+# A token is valid for 60 s and Deckhouse's exporter grants no leeway; half of it is left for the way.
+CLOCK_TOLERANCE_SECONDS = 30
 
 
 class ProofError(AllianceError):
@@ -59,8 +64,22 @@ def prove(
     if neighbour.state is not None:
         _compare_api(document, neighbour.state)
     else:
-        _compare_memory(document, remembered, pinned=bool(neighbour.root_fingerprints))
+        _compare_memory(document, remembered, neighbour)
     return document
+
+
+def clock_finding(server_time: float | None, now: float) -> Finding | None:
+    """A warning about a neighbour whose clock (unix seconds, None if not told) is not ours; None when it is."""
+    offset = 0.0 if server_time is None else server_time - now
+    if abs(offset) <= CLOCK_TOLERANCE_SECONDS:
+        return None
+    return Finding(
+        "warning",
+        "clock-skew",
+        f"its clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} this machine's;"
+        " tokens are valid for 60 s, and a Deckhouse neighbour grants nothing more",
+        "synchronise the clocks (NTP) on both sides",
+    )
 
 
 def contested(documents: Mapping[str, PublicMetadata], owners: Mapping[str, str]) -> dict[str, ProofError]:
@@ -87,11 +106,15 @@ def contested(documents: Mapping[str, PublicMetadata], owners: Mapping[str, str]
 
 
 def public_from_state(state: ClusterState, authn_key_pub: str | None = None) -> PublicMetadata | None:
-    """What a member's exporter would publish, read through its API; None while a part is missing there."""
+    """What a member's exporter would publish, read through its API; None while a part is missing there.
+
+    A clusterUUID that its API does not tell (Deckhouse) stands there as a name that no other member has.
+    """
     key = state.authn_key_pub or authn_key_pub
     if not state.roots or not key:
         return None
-    return PublicMetadata.create(state.uuid, key, state.roots, state.trust_domain)
+    uuid = state.uuid or f"known-after-apply-{resource_name(state.name)[:100]}"
+    return PublicMetadata.create(uuid, key, state.roots, state.trust_domain)
 
 
 def compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
@@ -108,11 +131,17 @@ def compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
 
 
 def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
-    if document.cluster_uuid != state.uuid:
+    # A Deckhouse cluster need not tell its clusterUUID through its API: then roots and key speak for it.
+    if state.uuid and document.cluster_uuid != state.uuid:
         raise ProofError(
             f"its exporter says clusterUUID {document.cluster_uuid}, its API says {state.uuid}",
             reason="ClusterUUIDMismatch",
             remedy="alliance_metadata_endpoint or the kubeconfig leads to another cluster",
+        )
+    if not state.roots:
+        raise ProofError(
+            f"its exporter publishes the root {_joined(_fingerprints(document.root_ca))}, but its API has none yet",
+            remedy="let the run finish for that cluster",
         )
     exporter, api = _fingerprints(document.root_ca), _fingerprints(state.roots)
     if exporter != api:
@@ -132,26 +161,38 @@ def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
         )
 
 
-def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None, *, pinned: bool) -> None:
-    """Only the exporter speaks: pins vouch for new roots, nothing but its API vouches for a new key."""
+def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None, neighbour: Neighbour) -> None:
+    """Only the exporter speaks: pins vouch for new roots, nothing but its API vouches for a new key.
+
+    An external neighbour has no API that could: its administrator vouches for it.
+    """
+    pinned, external = bool(neighbour.root_fingerprints), neighbour.external
+    unread = "" if external else ", and its API can't be read"
+    pins = "give its alliance_root_fingerprints"
+    remedy = (
+        f"ask its administrator for the fingerprints and {pins}" if external else f"make its API reachable, or {pins}"
+    )
     if remembered is None:
-        if pinned:
+        if pinned or neighbour.trust_on_first_use:
             return
         raise ProofError(
-            "its API can't be read, and it was never proved before",
-            remedy="make its API reachable, or give its alliance_root_fingerprints",
+            "nothing vouches for its root: it has no pins and was never proved before"
+            if external
+            else "its API can't be read, and it was never proved before",
+            remedy=remedy,
         )
     old, new = _fingerprints(remembered.root_ca), _fingerprints(document.root_ca)
     if new != old and not pinned:
         raise ProofError(
-            f"its exporter now publishes the root {_joined(new)}, known is {_joined(old)}, and its API can't be read",
-            remedy="make its API reachable, or give its alliance_root_fingerprints",
+            f"its exporter now publishes the root {_joined(new)}, known is {_joined(old)}{unread}", remedy=remedy
         )
     if document.authn_key_pub != remembered.authn_key_pub:
+        anew = f"ask its administrator and then delete the resource IstioFederation {neighbour.resource_name} in this"
         raise ProofError(
-            "its exporter now publishes another public key, and its API can't be read",
-            remedy="make its API reachable; for a neighbour without one, ask its administrator and then delete its"
-            " IstioFederation resource in this cluster",
+            f"its exporter now publishes another public key than the one that is known{unread}",
+            remedy=f"{anew} cluster and run again"
+            if external
+            else f"make its API reachable; if there is none, {anew} cluster",
         )
 
 

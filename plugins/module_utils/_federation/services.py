@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
@@ -42,6 +42,8 @@ Object = dict[str, Any]
 UNAUTHORIZED = 401
 # A neighbour's exporter takes our key up through a watch, a moment after it was written.
 UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
+# Deckhouse asks its neighbours for their keys once a minute: one that is new here has not seen our key before that.
+PLATFORM_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 16.0, 16.0)
 # Failures of a member whose real run has not come so far: a plan takes what its API says it will publish.
 NOT_THERE_YET = frozenset({"AwaitingPublic", "FetchFailed", "NonOKResponse", "TokenGenerationFailed"})
 # What a plan shows where only the real run can know.
@@ -97,7 +99,10 @@ def _ask(
     # Proved anew, at this moment: nothing signed goes to somebody else, and nothing is taken from them.
     client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
     prove(client.public()[0], neighbour, proved, identity.uuid)
-    return fetch_federation(client, neighbour.trust_domain, proved, identity)
+    new = cached_private(resource.get("status")) is None
+    patient = new and neighbour.provider == names.PROVIDER_DECKHOUSE
+    pauses = PLATFORM_PAUSES_SECONDS if patient else UNAUTHORIZED_PAUSES_SECONDS
+    return fetch_federation(client, neighbour.trust_domain, proved, identity, pauses=pauses)
 
 
 def fetch_federation(
@@ -106,9 +111,13 @@ def fetch_federation(
     proved: PublicMetadata,
     identity: Identity,
     pause: Callable[[float], None] = time.sleep,
+    pauses: Sequence[float] = UNAUTHORIZED_PAUSES_SECONDS,
 ) -> tuple[FederationMetadata, tuple[Finding, ...]]:
-    """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError."""
-    for seconds in (*UNAUTHORIZED_PAUSES_SECONDS, None):
+    """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError.
+
+    C(pauses): seconds between attempts while the answer is 401.
+    """
+    for seconds in (*pauses, None):
         token = sign_token(
             identity.private_key,
             subject=identity.uuid,
@@ -142,7 +151,10 @@ def _take(
         document = planned or remembered
         learnt.outcomes[name] = planned or Failure.of(result)
         if planned is None:
-            learnt.findings.append(_finding(neighbour, result, remembered))
+            finding = _finding(neighbour, result, remembered)
+            # The plan of its first run: what it publishes is known only after the run that proves it.
+            unknown = expected and neighbour.external and getattr(result, "reason", "") == "AwaitingPublic"
+            learnt.findings.append(replace(finding, severity="warning") if unknown else finding)
     else:
         document, findings = result
         learnt.findings += [finding.located(neighbour=neighbour.name) for finding in findings]
@@ -177,4 +189,10 @@ def _planned(neighbour: Neighbour) -> FederationMetadata | None:
 def _finding(neighbour: Neighbour, error: AllianceError, remembered: FederationMetadata | None) -> Finding:
     kept = " (what was known of it stays)" if remembered is not None else ""
     code = f"private-{getattr(error, 'reason', '') or 'FetchFailed'}"
-    return Finding("error", code, f"{error.message}{kept}", error.remedy or "", neighbour=neighbour.name)
+    remedy = error.remedy or ""
+    if neighbour.external and getattr(error, "status", None) == UNAUTHORIZED:
+        remedy = (
+            "its administrator has to make this cluster known there, with the manifest that the role external_neighbour"
+            " gives; where that was done more than a minute ago, compare key and clocks"
+        )
+    return Finding("error", code, f"{error.message}{kept}", remedy, neighbour=neighbour.name)
