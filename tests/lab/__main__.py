@@ -20,6 +20,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="bring clusters up; what works already is kept")
     up.add_argument("clusters", nargs="*", metavar="cluster", help=f"default: {' '.join(DEFAULT_CLUSTERS)}")
+    up.add_argument(
+        *("--deckhouse", "-d"),
+        action="append",
+        default=[],
+        metavar="cluster",
+        help="a cluster set up as the Deckhouse Kubernetes Platform does it; may be given several times",
+    )
     verbs.add_parser("down", help="take everything away")
     verbs.add_parser("status", help="say what works; exit status 1 when something doesn't")
     verbs.add_parser("build", help="build programs and images only")
@@ -53,7 +60,7 @@ def main(arguments: list[str]) -> int:
     lab = Lab(Layout(name=options.name))
     match options.verb:
         case "up":
-            lab.up(options.clusters)
+            lab.up(options.clusters, options.deckhouse)
         case "down":
             lab.down()
         case "status":

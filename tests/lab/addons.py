@@ -8,6 +8,7 @@ from typing import Any
 
 from . import images
 from .cache import digest
+from .flavours import Flavour
 
 _DNS = "coredns"
 
@@ -95,24 +96,28 @@ def coredns(domain: str, address: str) -> list[dict[str, Any]]:
     ]
 
 
-def istio_operator(name: str, domain: str) -> dict[str, Any]:
-    """The values that istioctl installs Istio with: nothing in them is about the alliance.
+def istio_operator(name: str, domain: str, flavour: Flavour) -> dict[str, Any]:
+    """The values that istioctl installs Istio with: about the alliance is in them only what the flavour's owner sets.
 
-    The environment makes istiod leave out the filters that only Istio's own build of Envoy has.
+    The rest of istiod's environment makes it leave out the filters that only Istio's own build of Envoy has.
     """
     return {
         "apiVersion": "install.istio.io/v1alpha1",
         "kind": "IstioOperator",
+        "metadata": {"name": "lab", "namespace": flavour.namespace},
         "spec": {
             "profile": "minimal",
             "hub": images.HUB,
             "tag": images.ISTIO_TAG,
             "meshConfig": {
                 "trustDomain": domain,
+                "rootNamespace": flavour.namespace,
+                **({"defaultConfig": {"proxyMetadata": dict(flavour.proxies)}} if flavour.proxies else {}),
                 "defaultProviders": {"metrics": []},
             },
             "values": {
                 "global": {
+                    "istioNamespace": flavour.namespace,
                     "imagePullPolicy": "IfNotPresent",
                     "network": name,
                     "multiCluster": {"clusterName": name},
@@ -126,6 +131,7 @@ def istio_operator(name: str, domain: str) -> dict[str, Any]:
                     "autoscaleEnabled": False,
                     "resources": {"requests": {"cpu": "10m", "memory": "100Mi"}},
                     "env": {
+                        **flavour.istiod,
                         "PILOT_ENABLE_METADATA_EXCHANGE": "false",
                         "PILOT_ENABLE_ALPN_FILTER": "false",
                         "PILOT_DISABLE_MX_ALPN": "true",

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from . import addons, builds, cgroups, control_plane_argv, mounts, network, node, workload
+from . import addons, builds, cgroups, control_plane_argv, deckhouse, mounts, network, node, workload
 from .cache import digest
 from .commands import run, succeeds
 from .errors import LabError
+from .flavours import FLAVOURS
 from .images import WORKLOAD
 from .kubeconfig import write_kubeconfig
 from .kubectl import Kubectl
@@ -50,6 +52,7 @@ class Cluster:
         self.layout = layout
         self._state = state
         self.subnets = Subnets(IPv4Network(state.clusters[layout.name].block))
+        self.flavour = FLAVOURS[state.clusters[layout.name].flavour]
         self.kubectl = Kubectl(layout.kubeconfig)
         self._pki = Pki(layout.pki)
 
@@ -57,6 +60,15 @@ class Cluster:
     def name(self) -> str:
         """The cluster's name."""
         return self.layout.name
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the inventory says of this cluster besides its kubeconfig."""
+        return deckhouse.variables(self._state.clusters[self.name].port) if self.flavour.platform else {}
+
+    @property
+    def _all_daemons(self) -> tuple[str, ...]:
+        return (*_DAEMONS, *([deckhouse.DAEMON] if self.flavour.platform else []))
 
     def daemon(self, name: str) -> Daemon:
         """One of the cluster's daemons by name."""
@@ -67,7 +79,8 @@ class Cluster:
         with step(f"{self.name}: control plane and node"):
             self.start(archives)
         self._install()
-        if ended := [name for name in _DAEMONS if self.daemon(name).pid() is None]:
+        self._platform()
+        if ended := [name for name in self._all_daemons if self.daemon(name).pid() is None]:
             raise LabError(f"{', '.join(ended)} ended; see {self.layout.folder / 'logs'} and run it again")
         say(f"{self.name}: up, https://{self.subnets.node}:{_PORT}, domain {self.layout.domain}")
 
@@ -196,13 +209,25 @@ class Cluster:
         """Install what runs inside the cluster; a step whose ingredients haven't changed is left alone."""
         dns = addons.coredns(self.layout.domain, str(self.subnets.dns_service))
         self._once("coredns", json.dumps(dns), lambda: self.kubectl.apply(dns))
-        operator = yaml.safe_dump(addons.istio_operator(self.name, self.layout.domain))
+        operator = yaml.safe_dump(addons.istio_operator(self.name, self.layout.domain, self.flavour))
         self._once("istio", operator, lambda: self._istio(operator))
         sample = workload.manifests(self.name, WORKLOAD)
         self._once("workload", json.dumps(sample), lambda: self.kubectl.apply(sample))
-        for namespace in ("kube-system", "istio-system", workload.NAMESPACE):
+        for namespace in ("kube-system", self.flavour.namespace, workload.NAMESPACE):
             for deployment in self.kubectl("get", "deployments", "-n", namespace, "-o=name").split():
                 self.kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=120s", timeout=130)
+
+    def _platform(self) -> None:
+        """Start what looks after Istio besides the collection, on the machine itself, and wait until it is there."""
+        if not self.flavour.platform:
+            return
+        self._once("platform", "1", lambda: self.kubectl.apply(deckhouse.identity()))
+        daemon = self.daemon(deckhouse.DAEMON)
+        command = deckhouse.argv(self.layout, self._state.clusters[self.name].port)
+        daemon.start(command, environment=deckhouse.environment(self.layout))
+        established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+        asked = ("get", "crd", deckhouse.DEFINITION, "--ignore-not-found", "-o", established)
+        daemon.wait(lambda: self.kubectl(*asked).strip() == "True")
 
     def _istio(self, operator: str) -> None:
         path = self.layout.folder / "istio-operator.yaml"
@@ -219,14 +244,14 @@ class Cluster:
 
     def status(self) -> dict[str, bool]:
         """Whether each daemon runs, the API server answers, and the node is ready."""
-        found = {name: self.daemon(name).pid() is not None for name in _DAEMONS}
+        found = {name: self.daemon(name).pid() is not None for name in self._all_daemons}
         found["api"] = found["kube-apiserver"] and self.kubectl.ready()
         found["node"] = found["api"] and self.node_ready()
         return found
 
     def stop(self) -> None:
         """Switch the cluster off as a power cut would: its daemons and all its containers end, its data stays."""
-        for name in reversed(_DAEMONS):
+        for name in reversed(self._all_daemons):
             # The API server would wait long for its watchers, and only etcd has something to put in order.
             self.daemon(name).stop(timeout=10 if name == "etcd" else 2)
         # What is left are containers and their shims.

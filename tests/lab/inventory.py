@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 
-def inventory(clusters: Iterable[str], image: str) -> dict[str, Any]:
-    """The inventory's document; `image` is the tag of the execution environment's image."""
-    hosts = {name: {"alliance_kubeconfig": f"{{{{ inventory_dir }}}}/{name}/operator.kubeconfig"} for name in clusters}
+def inventory(clusters: Mapping[str, Mapping[str, Any]], image: str) -> dict[str, Any]:
+    """The inventory's document.
+
+    `clusters` maps names to what is special about them; `image` is the tag of the execution environment's image.
+    """
+    hosts = {
+        name: {"alliance_kubeconfig": f"{{{{ inventory_dir }}}}/{name}/operator.kubeconfig", **special}
+        for name, special in clusters.items()
+    }
     return {
         "istio_federation": {
             "hosts": hosts,
@@ -28,6 +34,6 @@ def inventory(clusters: Iterable[str], image: str) -> dict[str, Any]:
     }
 
 
-def write_inventory(path: Path, clusters: Iterable[str], image: str) -> None:
+def write_inventory(path: Path, clusters: Mapping[str, Mapping[str, Any]], image: str) -> None:
     """Write the inventory to `path`."""
     path.write_text("---\n" + yaml.safe_dump(inventory(clusters, image), sort_keys=False))

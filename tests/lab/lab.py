@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 from . import builds, host, images, mounts, network
 from .cache import locked
 from .cluster import Cluster
+from .deckhouse import free_port
 from .errors import LabError
+from .flavours import DECKHOUSE, ISTIO, Flavour
 from .inventory import write_inventory
 from .layout import ClusterLayout, Layout
 from .progress import say, step
@@ -48,27 +50,41 @@ class Lab:
         tag, environment = images.execution_environment(self.layout.checkout)
         return tag, {"fixed": images.fixed_archive(), "ee": environment}
 
-    def up(self, names: Sequence[str]) -> None:
-        """Bring the named clusters up (beside those that the lab has already) and write the inventory."""
+    def up(self, names: Sequence[str], deckhouse: Sequence[str] = ()) -> None:
+        """Bring the named clusters up (beside those that the lab has already) and write the inventory.
+
+        Those of `deckhouse` are set up as the Deckhouse Kubernetes Platform does it.
+        """
         tag, archives = self.build()
         with self._opened() as state:
-            self._allocate(state, names or DEFAULT_CLUSTERS)
+            if not names and not deckhouse:
+                names = DEFAULT_CLUSTERS
+            flavours = {**dict.fromkeys(names, ISTIO), **dict.fromkeys(deckhouse, DECKHOUSE)}
+            self._allocate(state, flavours)
             clusters = [self._cluster(state, name) for name in sorted(state.clusters)]
             _each(clusters, lambda cluster: cluster.up(archives))
-            write_inventory(self.layout.folder / "inventory.yml", sorted(state.clusters), tag)
+            self._write_inventory(state, tag)
             say(f"inventory: {self.layout.folder / 'inventory.yml'}")
 
-    def _allocate(self, state: State, names: Iterable[str]) -> None:
+    def _write_inventory(self, state: State, tag: str) -> None:
+        clusters = {name: self._cluster(state, name).variables for name in sorted(state.clusters)}
+        write_inventory(self.layout.folder / "inventory.yml", clusters, tag)
+
+    def _allocate(self, state: State, flavours: Mapping[str, Flavour]) -> None:
         """Give new clusters a number and free addresses, and lay the lab's part of the machine's network."""
+        for name, flavour in flavours.items():
+            if name in state.clusters and state.clusters[name].flavour != flavour.name:
+                raise LabError(f"{name} is up as {state.clusters[name].flavour}; take the lab down to change that")
         with locked(_MACHINE_LOCK):
             for name in state.clusters:
                 network.reserve(self._cluster(state, name).subnets.block)
-            for name in names:
+            for name, flavour in flavours.items():
                 if name not in state.clusters:
                     used = {entry.index for entry in state.clusters.values()}
                     index = next(number for number in range(100) if number not in used)
                     block = free_block(network.taken())
-                    state.clusters[name] = ClusterState(index, str(block))
+                    port = free_port() if flavour.platform else 0
+                    state.clusters[name] = ClusterState(index, str(block), flavour=flavour.name, port=port)
                     state.save()
                     network.reserve(block)
             network.isolate(self.layout)
@@ -85,7 +101,7 @@ class Lab:
                 if cluster.status()["containerd"]:
                     cluster.import_images({"ee": archive})
             if state.clusters:
-                write_inventory(self.layout.folder / "inventory.yml", sorted(state.clusters), tag)
+                self._write_inventory(state, tag)
         return tag
 
     def stop(self, names: Iterable[str]) -> None:

@@ -9,14 +9,21 @@ import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .flavours import ISTIO
+
 
 @dataclass
 class ClusterState:
-    """One cluster: its number, its block of addresses (CIDR), and the hash of what each finished step was made from."""
+    """One cluster: its number, its block of addresses (CIDR), and the hash of what each finished step was made from.
+
+    `flavour` says how Istio is installed; `port` is the loopback port of the platform's metadata endpoint, if any.
+    """
 
     index: int
     block: str
     done: dict[str, str] = field(default_factory=dict)
+    flavour: str = ISTIO.name
+    port: int = 0
 
 
 class State:
