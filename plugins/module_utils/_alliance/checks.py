@@ -11,18 +11,17 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.declarations import declared
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
     OLDEST_VERSION,
     version_tuple,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
-
-# In AuthorizationPolicy this name always means the local cluster, so it can't name one of several.
-RESERVED_DOMAIN = "cluster.local"
 
 
 def preflight(members: Sequence[Member]) -> list[Finding]:
@@ -37,59 +36,15 @@ def preflight(members: Sequence[Member]) -> list[Finding]:
 
 
 def _of_one(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
-    yield from (finding.located(cluster=member.name) for finding in _inventory(member, members))
+    yield from (finding.located(cluster=member.name) for finding in declared(member, members))
     if member.state is not None:
         yield from (finding.located(cluster=member.name) for finding in _cluster(member, member.state))
 
 
-def _inventory(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
-    if member.provider != "istio":
-        yield Finding(
-            "error",
-            "provider-unknown",
-            f"alliance_provider is {member.provider}, which this release does not know",
-            "use istio, or take the host out of the group",
-        )
-    if member.peers is not None:
-        if member.name in member.peers:
-            yield Finding(
-                "error",
-                "lists-itself",
-                "alliance_peers names the cluster itself",
-                "take it out of its own alliance_peers",
-            )
-        known = {other.name for other in members}
-        for peer in sorted(set(member.peers) - known):
-            yield Finding(
-                "error",
-                "peer-unknown",
-                f"alliance_peers names {peer}, which is not in the group istio_federation",
-                "add that host to the group, or take it out of alliance_peers",
-                neighbour=peer,
-            )
-    if member.insecure:
-        yield Finding(
-            "warning",
-            "insecure-endpoint",
-            "alliance_metadata_insecure switches TLS verification of its metadata endpoint off",
-            "set alliance_metadata_ca instead",
-        )
-    if not member.domain:
-        if member.state is not None:
-            yield Finding("error", "domain-missing", "its trust domain is not known", "set alliance_trust_domain")
-        return
-    if member.domain == RESERVED_DOMAIN:
-        yield Finding(
-            "error",
-            "domain-reserved",
-            f"its trust domain is {RESERVED_DOMAIN}, which in Istio always means the local cluster",
-            "install Istio with a meshConfig.trustDomain and global.proxy.clusterDomain of its own",
-        )
-
-
 def _cluster(member: Member, state: ClusterState) -> Iterator[Finding]:
     for reported in state.findings:
-        yield Finding(**reported)  # type: ignore[arg-type]
+        if not (member.endpoint and reported["code"] == "endpoint-missing"):
+            yield Finding(**reported)  # type: ignore[arg-type]
     if member.declared_domain and state.trust_domain and member.declared_domain != state.trust_domain:
         yield Finding(
             "error",
@@ -104,6 +59,9 @@ def _cluster(member: Member, state: ClusterState) -> Iterator[Finding]:
             f"its cluster domain {state.cluster_domain} and its trust domain {state.trust_domain} differ",
             "federation needs one name for both: set meshConfig.trustDomain to the cluster domain",
         )
+    if member.provider == names.PROVIDER_DECKHOUSE:
+        # Its Istio is the platform's matter, also what is still missing: the run waits for that.
+        return
     if not state.roots and state.istio:
         yield Finding(
             "error",
@@ -164,7 +122,7 @@ def _across(members: Sequence[Member]) -> Iterator[Finding]:
         "give each cluster a trust domain of its own; clusters of one domain are joined by multicluster instead",
     )
     yield from _shared(
-        ((member.name, member.state.uuid) for member in members if member.state),
+        ((member.name, member.state.uuid) for member in members if member.state and member.state.uuid),
         "cluster-twice",
         "its API is the same cluster as {others} (the UID of its namespace kube-system is equal)",
         "correct kubeconfig, context or host of one of them; credentials of the job's environment apply to every host",
@@ -175,7 +133,43 @@ def _across(members: Sequence[Member]) -> Iterator[Finding]:
         "its name becomes the resource name {value}, as does that of {others}",
         "rename one of the hosts",
     )
+    yield from _shared_endpoints(members)
     yield from _overlaps(members)
+
+
+def _shared_endpoints(members: Sequence[Member]) -> Iterator[Finding]:
+    """One endpoint for two members: told to those that it was declared for, unless that is where it really is."""
+    users: dict[str, list[Member]] = defaultdict(list)
+    for member in members:
+        if member.known_endpoint:
+            users[_normal_endpoint(member.known_endpoint)].append(member)
+    for same in users.values():
+        wrong = [member for member in same if not _has_endpoint(member)] if len(same) > 1 else []
+        for member in wrong or (same if len(same) > 1 else ()):
+            others = ", ".join(other.name for other in same if other is not member)
+            yield Finding(
+                "error",
+                "endpoint-shared",
+                f"its metadata endpoint {member.known_endpoint} is also that of {others}",
+                "set alliance_metadata_endpoint to where its own exporter is; a cluster must not list itself",
+                cluster=member.name,
+            )
+
+
+def _has_endpoint(member: Member) -> bool:
+    """Whether the cluster itself says that its exporter is there."""
+    found = member.state.metadata_endpoint if member.state else None
+    return bool(found and _normal_endpoint(found) == _normal_endpoint(str(member.known_endpoint)))
+
+
+def _normal_endpoint(text: str) -> str:
+    """A URL so that two that lead to one place are equal: letters of the host, port 443, the last slash."""
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port or 443
+    except ValueError:
+        return text
+    return f"{host}:{port}{url.path.rstrip('/')}"
 
 
 def _shared(pairs: Iterable[tuple[str, str]], code: str, message: str, remedy: str) -> Iterator[Finding]:
