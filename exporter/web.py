@@ -23,6 +23,7 @@ from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     FEDERATION_DOCUMENT,
+    HEALTHCHECK_PATH,
     METADATA_PATH,
     MULTICLUSTER_DOCUMENT,
     PUBLIC_DOCUMENT,
@@ -38,7 +39,9 @@ READY_PATH = "/healthz/ready"
 RETRY_AFTER_SECONDS = 5
 
 _LONGEST_LOGGED = 200
-_HEALTH = ("live", "ready")
+_HEALTH = ("live", "ready", "healthcheck")
+# By this header a neighbour that probes the data plane says its clusterUUID; nobody checks it.
+_PROBED_BY = "X-alliance-healthcheck-from"
 _PRIVATE_CACHING = "private, no-cache"
 _PUBLIC_CACHING = "public, no-cache"
 
@@ -50,6 +53,7 @@ _ROUTES = Map(
         Rule(METADATA_PATH + MULTICLUSTER_DOCUMENT, endpoint="multicluster", methods=["GET"]),
         Rule(LIVE_PATH, endpoint="live", methods=["GET"]),
         Rule(READY_PATH, endpoint="ready", methods=["GET"]),
+        Rule(HEALTHCHECK_PATH, endpoint="healthcheck", methods=["GET"]),
     ],
     # A path is what it says: no redirects to a corrected one.
     merge_slashes=False,
@@ -97,6 +101,10 @@ class Application:
             return _check(self._health.not_live())
         if route == "ready":
             return _check(self._health.not_ready())
+        if route == "healthcheck":
+            # Reaching us is the answer: what this exporter knows plays no part.
+            fields["probed_by"] = (request.headers.get(_PROBED_BY) or "")[:_LONGEST_LOGGED]
+            return _text(200, "ok")
         if route == "multicluster":
             return _text(404, "multicluster mode is off in this cluster")
         view = self._health.fresh(self._view)

@@ -19,9 +19,10 @@ class ClusterState:
 
     C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one); addresses are
     C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has
-    C(publicServices) as on the wire and is only filled when asked for. C(uuid) is empty for a Deckhouse cluster that
-    does not tell it through its API. C(awaiting) names what the Deckhouse platform has not made yet, in words;
-    C(module_config_version) is the schema version of its ModuleConfig istio.
+    C(publicServices) as on the wire and is only filled when asked for. In check mode C(planned_services) (as on the
+    wire) and C(planned_withdrawals) (hostnames) are what this run would publish and withdraw. C(uuid) is empty for a
+    Deckhouse cluster that does not tell it through its API. C(awaiting) names what the Deckhouse platform has not made
+    yet, in words; C(module_config_version) is the schema version of its ModuleConfig istio.
     """
 
     name: str
@@ -47,6 +48,8 @@ class ClusterState:
     public_services: int = 0
     published: tuple[dict[str, Any], ...] | None = None
     outdated_workloads: tuple[str, ...] = ()
+    planned_services: tuple[dict[str, Any], ...] = ()
+    planned_withdrawals: tuple[str, ...] = ()
     awaiting: tuple[str, ...] = ()
     module_config_version: int | None = None
     findings: tuple[dict[str, str], ...] = field(default_factory=tuple)

@@ -16,7 +16,11 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
     hostname_problem,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import PUBLIC_SERVICE_LABEL
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    HEALTHCHECK_PORT,
+    HEALTHCHECK_SERVICE,
+    PUBLIC_SERVICE_LABEL,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.protocols import (
     is_ambiguous,
     wire_protocol,
@@ -55,6 +59,17 @@ def published_services(
             published[hostname] = PublicService(hostname, ports)
     findings.sort(key=lambda finding: (finding.object, finding.code, finding.message))
     return tuple(published[hostname] for hostname in sorted(published)), tuple(findings)
+
+
+def healthcheck_services(namespace: str, uuid: str, cluster_domain: str) -> tuple[PublicService, ...]:
+    """The two Services by which neighbours probe the data plane, as they are published; sorted by hostname.
+
+    They have to be what the template of the role metadata_exporter makes of them.
+    """
+    ports = (ServicePort("http", HEALTHCHECK_PORT, wire_protocol("http")),)
+    names = (HEALTHCHECK_SERVICE, f"{HEALTHCHECK_SERVICE}-{uuid}")
+    hostnames = sorted(f"{name}.{namespace}.svc.{cluster_domain}" for name in names)
+    return tuple(PublicService(hostname, ports) for hostname in hostnames)
 
 
 def _refusal(service: Mapping[str, Any], label: object, hostname: str) -> tuple[str, str] | None:

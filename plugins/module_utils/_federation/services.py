@@ -30,6 +30,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.impor
     ImportSource,
     compute_imports,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publishing import planned_document
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
@@ -72,7 +73,8 @@ def learn(
 ) -> Learnt:
     """Ask every neighbour what it publishes. Never raises for a neighbour's sake: last known good stays.
 
-    While C(planning) (check mode), a member whose exporter can't answer yet stands as its API describes it.
+    While C(planning) (check mode), a member whose exporter can't answer yet stands as its API describes it, and each
+    member tells also what this run would publish there.
     """
     learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
@@ -157,6 +159,8 @@ def _take(
             learnt.findings.append(replace(finding, severity="warning") if unknown else finding)
     else:
         document, findings = result
+        if planning:
+            document = planned_document(document, neighbour.state)
         learnt.findings += [finding.located(neighbour=neighbour.name) for finding in findings]
         learnt.outcomes[name] = document
         if not document.ingress_gateways:
@@ -183,7 +187,8 @@ def _planned(neighbour: Neighbour) -> FederationMetadata | None:
     if state is None or state.published is None:
         return None
     gateways = state.gateways or ({"address": UNKNOWN_GATEWAY.address, "port": UNKNOWN_GATEWAY.port},)
-    return FederationMetadata.from_dict({"ingressGateways": list(gateways), "publicServices": list(state.published)})
+    now = FederationMetadata.from_dict({"ingressGateways": list(gateways), "publicServices": list(state.published)})
+    return planned_document(now, state)
 
 
 def _finding(neighbour: Neighbour, error: AllianceError, remembered: FederationMetadata | None) -> Finding:
