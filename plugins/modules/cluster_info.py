@@ -135,6 +135,14 @@ state:
       description: Workloads whose sidecars were started before the alliance's ProxyConfig and need one restart.
       type: list
       elements: str
+    planned_services:
+      description: Services that a run in check mode would publish, as on the wire. Always empty here; the roles add them.
+      type: list
+      elements: dict
+    planned_withdrawals:
+      description: Hostnames of Services that a run in check mode would withdraw. Always empty here; the roles add them.
+      type: list
+      elements: str
     findings:
       description: What would not work, with severity, code, message, object and remedy.
       type: list
