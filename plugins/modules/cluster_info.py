@@ -19,20 +19,32 @@ description:
     services through its API.
   - What would keep the cluster from being a member is not an error but a list of findings, so that all of it can be
     shown at once.
+  - Of a cluster of the Deckhouse Kubernetes Platform (O(provider=deckhouse)) it reads what the platform's own module
+    istio has made in the namespace C(d8-istio), and tells in RV(state.awaiting) what it has not made yet.
 options:
+  provider:
+    description: Who makes the mesh, C(istio) for upstream Istio or C(deckhouse) for the platform's module istio.
+    type: str
+    choices: [istio, deckhouse]
+    default: istio
+  metadata_endpoint:
+    description: URL of the metadata endpoint of a Deckhouse cluster, where its Ingresses and its ModuleConfig C(global)
+      don't tell it. Used with O(provider=deckhouse) only.
+    type: str
   namespace:
-    description: Namespace of the alliance's objects.
+    description: Namespace of the alliance's objects. With O(provider=deckhouse) it is not looked at.
     type: str
     default: istio-alliance
   root_namespace:
-    description: Istio's root namespace, where istiod runs.
+    description: Istio's root namespace, where istiod runs. With O(provider=deckhouse) it is C(d8-istio).
     type: str
     default: istio-system
   revision:
-    description: The revision of Istio to use where several run.
+    description: The revision of Istio to use where several run. Used with O(provider=istio) only.
     type: str
   tls_secret:
-    description: Name of the Secret with the certificate of the metadata endpoint, of which C(ca.crt) is read.
+    description: Name of the Secret with the certificate of the metadata endpoint, of which C(ca.crt) is read. Used with
+      O(provider=istio) only.
     type: str
     default: alliance-metadata-tls
   gather_published:
@@ -51,6 +63,12 @@ EXAMPLES = r"""
     context: cluster-a
   register: result
 
+- name: Read a cluster of the Deckhouse Kubernetes Platform
+  meshalliance.istio.cluster_info:
+    kubeconfig: ~/.kube/config
+    context: cluster-c
+    provider: deckhouse
+
 - name: Show its trust domain and what would not work
   ansible.builtin.debug:
     msg: "{{ result.state.trust_domain }}: {{ result.state.findings }}"
@@ -66,7 +84,11 @@ state:
       description: The name given in O(cluster).
       type: str
     uuid:
-      description: The UID of its namespace kube-system, which is its clusterUUID on the wire.
+      description: Its clusterUUID on the wire. The UID of the namespace kube-system, or with O(provider=deckhouse) what
+        the platform calls the cluster; empty when the platform does not tell it.
+      type: str
+    provider:
+      description: Who makes its mesh, as O(provider).
       type: str
     kubernetes_version:
       description: Version of the API server.
@@ -119,7 +141,7 @@ state:
       description: Whether its metadata-exporter is ready.
       type: bool
     metadata_endpoint:
-      description: URL of its metadata endpoint behind the ingress gateway.
+      description: URL of its metadata endpoint. Null when it is not known.
       type: str
     metadata_ca:
       description: CA certificate of that endpoint, PEM.
@@ -136,13 +158,21 @@ state:
       type: list
       elements: str
     planned_services:
-      description: Services that a run in check mode would publish, as on the wire. Always empty here; the roles add them.
+      description: Services that a run in check mode would publish, as on the wire. Always empty here; the roles add
+        them.
       type: list
       elements: dict
     planned_withdrawals:
       description: Hostnames of Services that a run in check mode would withdraw. Always empty here; the roles add them.
       type: list
       elements: str
+    awaiting:
+      description: What the Deckhouse platform has not made yet, in words. Empty when it is ready.
+      type: list
+      elements: str
+    module_config_version:
+      description: Schema version of the ModuleConfig C(istio) of a Deckhouse cluster; null where there is none.
+      type: int
     findings:
       description: What would not work, with severity, code, message, object and remedy.
       type: list
@@ -155,14 +185,21 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse import read_deckhouse_cluster
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import client_of, cluster_module, run
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Read the cluster."""
     params = module.params
+    name, with_published = params["cluster"] or "", params["gather_published"]
+    if params["provider"] == names.PROVIDER_DECKHOUSE:
+        state = read_deckhouse_cluster(
+            client_of(module), name, endpoint=params["metadata_endpoint"] or None, with_published=with_published
+        )
+        return {"changed": False, "state": state.to_dict()}
     place = Place(params["namespace"], params["root_namespace"], params["revision"], params["tls_secret"])
-    state = read_cluster(client_of(module), params["cluster"] or "", place, with_published=params["gather_published"])
+    state = read_cluster(client_of(module), name, place, with_published=with_published)
     return {"changed": False, "state": state.to_dict()}
 
 
@@ -171,6 +208,12 @@ def main() -> None:
     run(
         cluster_module(
             {
+                "provider": {
+                    "type": "str",
+                    "choices": [names.PROVIDER_ISTIO, names.PROVIDER_DECKHOUSE],
+                    "default": names.PROVIDER_ISTIO,
+                },
+                "metadata_endpoint": {"type": "str"},
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
                 "revision": {"type": "str"},
