@@ -12,6 +12,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member, members_from
 
 RESTART_ANNOTATION = "meshalliance.istio/restarted-for"
@@ -42,6 +44,14 @@ def alliance_neighbours(members: Sequence[Mapping[str, Any]], name: str) -> list
     return [member.as_neighbour(holds.get(member.name, "")) for member in reversed(distinct.values())]
 
 
+def alliance_handover(members: Sequence[Mapping[str, Any]], name: str) -> str:
+    """What the administrator of an external member enters on the other side: IstioFederation manifests, as YAML."""
+    try:
+        return federation_manifests([Member.from_dict(member) for member in members], name)
+    except AllianceError as error:
+        raise AnsibleFilterError(f"alliance_handover: {error}") from None
+
+
 def restart_definitions(workloads: Iterable[str]) -> list[dict[str, Any]]:
     """Manifests that restart workloads, given as C(Kind namespace/name); kinds that have no rollout are left out."""
     definitions = []
@@ -67,6 +77,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """By name."""
         return {
+            "alliance_handover": alliance_handover,
             "alliance_members": alliance_members,
             "alliance_neighbours": alliance_neighbours,
             "restart_definitions": restart_definitions,

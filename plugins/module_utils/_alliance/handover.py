@@ -1,0 +1,127 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the administrator of an external neighbour enters on the other side: one IstioFederation for each of us."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+
+_SEPARATOR = "---"
+_CLUSTER = "# Cluster: "
+_UNKNOWN = "not known yet"
+
+
+def federation_manifests(members: Sequence[Member], external_name: str, previous: str = "") -> str:
+    """The YAML text, always the same for the same members.
+
+    Above each manifest stand the cluster's name, its clusterUUID and the SHA-256 of its roots, to be compared by
+    another way. C(previous) is the text of an earlier run: a member that can't be read now, or is not in order, stands
+    as it stood there. Raises AllianceError when there is no such external member.
+    """
+    external = next((member for member in members if member.name == external_name and member.external), None)
+    if external is None:
+        raise AllianceError(
+            f"{external_name} is not a member with alliance_provider: external",
+            remedy="give its inventory name, as it is in the group of the members",
+        )
+    earlier = _sections(previous)
+    errors = {item.cluster: item.message for item in reversed(preflight(members)) if item.severity == "error"}
+    sections, left_out = [], []
+    for member in sorted(external.neighbours(members), key=lambda item: item.name):
+        missing = _missing(member, errors)
+        if member.name in earlier and (missing or member.state is None):
+            sections.append(earlier[member.name])
+        elif missing is None:
+            sections.append(_section(member))
+        else:
+            left_out.append(f"# Left out, {missing}: {_line(member.name)}")
+    return "".join(f"{line}\n" for line in [*_header(external), *left_out]) + "".join(sections)
+
+
+def _missing(member: Member, errors: Mapping[str, str]) -> str | None:
+    """Why its manifest can't be written now, or None."""
+    if member.name in errors:
+        return "not in order"
+    if member.state is None and not (member.endpoint and member.declared_domain):
+        return "its API could not be read"
+    if not member.domain:
+        return "its trust domain is not known yet"
+    if not member.known_endpoint:
+        return "its metadata endpoint is not known yet"
+    return None
+
+
+def _header(external: Member) -> list[str]:
+    return [
+        f"# For the administrator of {_line(external.name)}. First compare the fingerprints with us in another way, such as",
+        "# by telephone. On a Deckhouse cluster then: kubectl apply -f with this text. With meshalliance.istio: a host with",
+        "# alliance_provider: external for each, and the fingerprints as its alliance_root_fingerprints.",
+    ]
+
+
+def _section(member: Member) -> str:
+    """One document with its separator."""
+    state = member.state
+    # A member that was not read stands as the inventory has it.
+    uuid = state.uuid if state else ""
+    prints = [*state.root_fingerprints] if state else [*member.root_fingerprints]
+    resource = federation_resource(
+        member.resource_name,
+        trust_domain=member.domain,
+        endpoint=str(member.known_endpoint),
+        ca=member.known_ca,
+        insecure=member.insecure,
+    )
+    # Whose object it is on the other side is not for us to say.
+    del resource["metadata"]["labels"]
+    lines = [
+        _SEPARATOR,
+        f"{_CLUSTER}{_line(member.name)}",
+        f"# clusterUUID: {_line(uuid) or _UNKNOWN}",
+        *(f"# SHA-256 of its root: {_line(text)}" for text in prints or [_UNKNOWN]),
+        *_yaml(resource),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The documents of an earlier text by the cluster's name."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line == _SEPARATOR:
+            lines = [line]
+        elif lines == [_SEPARATOR] and line.startswith(_CLUSTER):
+            lines = found.setdefault(line[len(_CLUSTER) :], [_SEPARATOR])
+            lines.append(line)
+        elif lines:
+            lines.append(line)
+    return {name: "".join(f"{line}\n" for line in kept) for name, kept in found.items()}
+
+
+def _yaml(value: Mapping[str, Any], indent: str = "") -> Iterable[str]:
+    """Block style by hand: PEM as it is usually read, everything else as JSON, which YAML takes as it stands."""
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield f"{indent}{key}:"
+            yield from _yaml(item, f"{indent}  ")
+        elif isinstance(item, str) and "\n" in item.strip():
+            yield f"{indent}{key}: |"
+            yield from (f"{indent}  {line.strip()}" for line in item.strip().splitlines())
+        else:
+            constant = key in ("apiVersion", "kind")
+            yield f"{indent}{key}: {item if constant else json.dumps(item)}"
+
+
+def _line(text: str) -> str:
+    """A stranger's text on one line of a comment."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
