@@ -26,12 +26,18 @@ OTHERS = (
     "istio_module_proxies",
     "istio_module_istiod_result",
     "istio_module_restarts",
+    "istio_module_config_result",
+    "istio_module_ready",
     "ingressgateway_address",
     "ingressgateway_certificate",
     "ingressgateway_workload",
     "metadata_exporter_keypair",
     "metadata_exporter_workload",
+    "metadata_exporter_published",
+    "external_neighbour_result",
 )
+# Their findings belong to the table's problems; those of the pre-flight were shown when they were found.
+REPORTED = ("metadata_exporter_published",)
 
 
 class ActionModule(ActionBase):
@@ -58,13 +64,18 @@ class ActionModule(ActionBase):
 
 
 def _host_result(variables: Mapping[str, Any]) -> HostResult | None:
-    trust, imports = variables.get(TRUST), variables.get(IMPORTS)
-    others = [variables[name] for name in (FINDINGS, *OTHERS) if name in variables]
-    steps = [step for step in (trust, imports, *others) if step is not None]
-    failures = tuple(str(step.get("msg", "a step failed")) for step in steps if step.get("failed"))
-    if trust is None and imports is None and not failures and len(others) < 2:
+    # A step of another provider was skipped: it says nothing.
+    done = {
+        name: variables[name]
+        for name in (TRUST, IMPORTS, FINDINGS, *OTHERS)
+        if variables.get(name) is not None and not variables[name].get("skipped")
+    }
+    failures = tuple(str(step.get("msg", "a step failed")) for step in done.values() if step.get("failed"))
+    if not failures and not set(done) - {FINDINGS}:
         return None
-    return HostResult(trust, imports, sum(_written(step) for step in steps), failures)
+    findings = tuple(finding for name in REPORTED for finding in (done.get(name) or {}).get("findings") or [])
+    changes = sum(_written(step) for step in done.values())
+    return HostResult(done.get(TRUST), done.get(IMPORTS), changes, failures, findings)
 
 
 def _written(result: Mapping[str, Any] | None) -> int:

@@ -62,9 +62,9 @@ def _missing(member: Member, errors: Mapping[str, str]) -> str | None:
 
 def _header(external: Member) -> list[str]:
     return [
-        f"# For the administrator of {_line(external.name)}. First compare the fingerprints with us in another way, such as",
-        "# by telephone. On a Deckhouse cluster then: kubectl apply -f with this text. With meshalliance.istio: a host with",
-        "# alliance_provider: external for each, and the fingerprints as its alliance_root_fingerprints.",
+        f"# For the administrator of {_line(external.name)}. First compare the fingerprints with us in another way,",
+        "# such as by telephone. On a Deckhouse cluster then: apply it with kubectl. With meshalliance.istio:",
+        "# a host with alliance_provider: external for each, and the fingerprints as its alliance_root_fingerprints.",
     ]
 
 

@@ -17,12 +17,16 @@ HEADINGS = ("CLUSTER", "NEIGHBOUR", "TRUST DOMAIN", "TRUST", "SERVICES", "CHANGE
 
 @dataclass(frozen=True)
 class HostResult:
-    """What the steps of a run returned for one cluster; None for steps it did not come to, C(failures) why it ended."""
+    """What the steps of a run returned for one cluster; None for steps it did not come to, C(failures) why it ended.
+
+    C(imports) of a Deckhouse cluster has C(trusted) too: what the platform holds. C(findings) are those of other steps.
+    """
 
     trust: Mapping[str, Any] | None
     imports: Mapping[str, Any] | None
     changes: int
     failures: tuple[str, ...] = ()
+    findings: tuple[Mapping[str, str], ...] = ()
 
 
 def finding_lines(findings: Iterable[Mapping[str, str]]) -> list[str]:
@@ -47,37 +51,49 @@ def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult])
         neighbours = member.neighbours(members)
         rows += [_row(member, neighbour, result, first=neighbour is neighbours[0]) for neighbour in neighbours]
         if not neighbours:
-            rows.append((member.name, "-", "", "", "", _changes(result), "it has no neighbour"))
-        if member.state is None:
+            rows.append((member.name, "-", "", "", "", _changes(member, result), "it has no neighbour"))
+        if member.state is None and not member.external:
             problems.append(f"ERROR {member.name}: its API could not be read in this run; nothing there was changed")
         problems += [f"ERROR {member.name}: {failure}" for failure in result.failures] if result else []
         for step in (result.trust, result.imports) if result else ():
             problems += finding_lines((step or {}).get("findings") or [])
+        problems += finding_lines(result.findings) if result else []
     return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
 
 
 def _row(member: Member, neighbour: Member, result: HostResult | None, *, first: bool) -> tuple[str, ...]:
+    place = (member.name, neighbour.name, neighbour.domain or "?")
+    changes = _changes(member, result) if first else ""
+    failed = result is not None and bool(result.failures)
+    if member.external:
+        # What it trusts and calls is known to its administrator alone.
+        return (*place, "-", "-", changes, "failed, external" if failed else "external")
     trust, imports = (result.trust, result.imports) if result else (None, None)
-    findings = [
-        finding
+    codes = {
+        finding["code"]
         for step in (trust, imports)
         for finding in (step or {}).get("findings") or []
         if finding.get("neighbour") == neighbour.name
-    ]
-    roots = ((trust or {}).get("trusted") or {}).get(neighbour.name)
-    trusted = "?" if trust is None else f"{len(roots)} root{'s' if len(roots) > 1 else ''}" if roots else "no"
+    }
     services = "?" if imports is None else str((imports.get("imported") or {}).get(neighbour.name, 0))
-    problem = ", ".join(sorted({finding["code"] for finding in findings}))
-    if result is not None and result.failures:
-        problem = ", ".join(filter(None, ["failed", problem]))
+    problem = ", ".join([*(["failed"] if failed else []), *sorted(codes)])
     if result is None:
         problem = "not reached" if member.state is None else "not run"
-    changes = _changes(result) if first else ""
-    return (member.name, neighbour.name, neighbour.domain or "?", trusted, services, changes, problem or "-")
+    return (*place, _trusted(trust, imports, neighbour.name), services, changes, problem or "-")
 
 
-def _changes(result: HostResult | None) -> str:
-    return "-" if result is None else str(result.changes)
+def _trusted(trust: Mapping[str, Any] | None, imports: Mapping[str, Any] | None, name: str) -> str:
+    """How many roots of a neighbour are trusted; what a platform says that it holds counts before what it was told."""
+    held = (imports or {}).get("trusted")
+    if held is None and trust is None:
+        return "?"
+    roots = ((trust or {}).get("trusted") if held is None else held) or {}
+    count = len(roots.get(name) or ())
+    return f"{count} root{'s' if count > 1 else ''}" if count else "no"
+
+
+def _changes(member: Member, result: HostResult | None) -> str:
+    return "-" if result is None or member.external else str(result.changes)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
