@@ -11,6 +11,7 @@ Logs and reports are in tests/output/gates. The exit code is 0 only when somethi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -70,11 +71,12 @@ def end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         except ProcessLookupError:
             return
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+            break
+    with contextlib.suppress(ProcessLookupError):
+        # A child that was just starting may have missed what its parent heard.
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def execute(gate: Gate) -> tuple[int, str]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,20 @@ def test_an_old_report_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_a_time_out_ends_the_children_too(tmp_path: Path) -> None:
-    marker = tmp_path / "alive"
-    child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(marker)!r}).touch()"
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    outcome = runner.run(program("slow", code, timeout=1))
+    """A child that ignores polite signals is ended as well; a pipe that it holds open tells."""
+    pipe = tmp_path / "alive"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    shell = f"trap '' INT TERM; exec 9>{pipe}; echo started >&9; while :; do sleep 1; done"
+    code = f"import subprocess; subprocess.Popen(['sh', '-c', {shell!r}]).wait()"
+    outcome = runner.run(program("slow", code, timeout=5))
     assert (outcome.passed, outcome.failed) == (0, 1)
     assert "took longer" in outcome.reason
-    time.sleep(4)
-    assert not marker.exists()
+    assert os.read(reader, 100) == b"started\n"
+    ready, _write, _other = select.select([reader], [], [], 60)
+    assert ready, "the child lives on"
+    assert os.read(reader, 100) == b""
+    os.close(reader)
 
 
 def test_all_run_after_a_failure_and_what_needs_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
