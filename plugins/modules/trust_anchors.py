@@ -22,13 +22,22 @@ description:
     own metadata-exporter.
   - Keeps one IstioFederation resource for each neighbour, whose status remembers what was proved.
   - A neighbour that does not answer, or whose answer is not proved, changes nothing. It is reported in RV(findings).
+  - On the Deckhouse Kubernetes Platform (O(provider=deckhouse)) the platform itself trusts and imports. There only the
+    IstioFederation resources are written, never their status; one is made only after its neighbour was proved, because
+    the platform trusts whoever answers first. What the platform then holds is compared with what was proved.
 options:
+  provider:
+    description: Who makes the mesh of the cluster that is written to, C(istio) for upstream Istio or C(deckhouse) for
+      the platform's module istio.
+    type: str
+    choices: [istio, deckhouse]
+    default: istio
   namespace:
     description: Namespace of the alliance's objects.
     type: str
     default: istio-alliance
   root_namespace:
-    description: Istio's root namespace, where the shared mesh config is written.
+    description: Istio's root namespace, where the shared mesh config is written. Used with O(provider=istio) only.
     type: str
     default: istio-system
   state:
@@ -46,6 +55,12 @@ EXAMPLES = r"""
 - name: Trust the neighbours
   meshalliance.istio.trust_anchors:
     context: cluster-a
+    neighbours: "{{ members | meshalliance.istio.alliance_neighbours(inventory_hostname) }}"
+
+- name: Tell a Deckhouse cluster of its neighbours
+  meshalliance.istio.trust_anchors:
+    context: cluster-c
+    provider: deckhouse
     neighbours: "{{ members | meshalliance.istio.alliance_neighbours(inventory_hostname) }}"
 """
 
@@ -77,13 +92,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
-    fingerprint,
-    split_certificates,
-)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform import (
+    exchange_for_platform,
+    fingerprints,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
     StatusWriter,
@@ -92,7 +108,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import exchange
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse import (
+    federation_served,
+    read_deckhouse_uuid,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     client_of,
     cluster_module,
@@ -103,11 +124,17 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Fetch, prove, write."""
-    params = module.params
     client = client_of(module)
-    applyset = ApplySet("alliance-trust", params["namespace"])
-    if params["state"] == "absent":
+    applyset = ApplySet("alliance-trust", module.params["namespace"])
+    if module.params["state"] == "absent":
         return make_so(module, client, None, applyset)
+    if module.params["provider"] == names.PROVIDER_DECKHOUSE:
+        return _tell_platform(module, client, applyset)
+    return _trust(module, client, applyset)
+
+
+def _trust(module: AnsibleModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
+    params = module.params
     neighbours = neighbours_from(params["neighbours"])
     federations = read_federations(client)
     trust = exchange(neighbours, federations, read_uuid(client), planning=module.check_mode)
@@ -118,14 +145,31 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         statuses.write()
     trusted = {
-        neighbour.name: [
-            fingerprint(root) for root in split_certificates(trust.trusted[neighbour.resource_name].root_ca)
-        ]
+        neighbour.name: fingerprints(trust.trusted[neighbour.resource_name])
         for neighbour in neighbours
         if neighbour.resource_name in trust.trusted
     }
     findings = [finding.located(cluster=params["cluster"] or "").to_dict() for finding in trust.findings]
     return {**with_statuses(result, statuses), "trusted": trusted, "findings": findings}
+
+
+def _tell_platform(module: AnsibleModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
+    neighbours = neighbours_from(module.params["neighbours"])
+    if not module.check_mode and not federation_served(client):
+        raise AllianceError(
+            "the platform does not serve the kind IstioFederation: federation is off there",
+            obj="ModuleConfig istio",
+            remedy="run the role istio_module for this cluster, which switches it on and waits for it",
+        )
+    trust = exchange_for_platform(
+        neighbours, read_federations(client), read_deckhouse_uuid(client), applyset.id, planning=module.check_mode
+    )
+    result = make_so(module, client, trust.objects(), applyset)
+    trusted = {
+        item.name: trust.trusted[item.resource_name] for item in neighbours if item.resource_name in trust.trusted
+    }
+    findings = [finding.located(cluster=module.params["cluster"] or "").to_dict() for finding in trust.findings]
+    return {**result, "trusted": trusted, "findings": findings}
 
 
 def main() -> None:
@@ -134,6 +178,11 @@ def main() -> None:
         cluster_module(
             {
                 **EXCHANGE_ARGUMENT_SPEC,
+                "provider": {
+                    "type": "str",
+                    "choices": [names.PROVIDER_ISTIO, names.PROVIDER_DECKHOUSE],
+                    "default": names.PROVIDER_ISTIO,
+                },
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.nei
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
     ProofError,
+    clock_finding,
     contested,
     prove,
     public_from_state,
@@ -38,6 +40,14 @@ Object = dict[str, Any]
 
 # What a plan shows where only the real run can know (RFC 2606: never resolves).
 UNKNOWN_ENDPOINT = "https://known-after-apply.invalid/metadata/"
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """Who a neighbour proved to be, and what is to be said of its clock."""
+
+    document: PublicMetadata
+    clock: Finding | None = None
 
 
 @dataclass
@@ -88,14 +98,25 @@ def exchange(
     """
     trust = Trust()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
-    results = each(lambda item: _learn(item, federations.get(item.resource_name), own_uuid, planning), known)
+    answers = each(lambda item: _introduced(item, federations, own_uuid, planning), known)
+    results = [answer.document if isinstance(answer, Introduction) else answer for answer in answers]
     proved = {
         item.resource_name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)
     }
     refused = contested(proved, _owners(known, federations))
     for neighbour, result in zip(known, results, strict=True):
         _take(trust, neighbour, refused.get(neighbour.resource_name) or result, federations, planning)
+    trust.findings += clock_findings(known, answers)
     return trust
+
+
+def clock_findings(neighbours: Sequence[Neighbour], answers: Sequence[Introduction | AllianceError]) -> list[Finding]:
+    """What the answers of neighbours tell of their clocks."""
+    return [
+        answer.clock.located(neighbour=neighbour.name)
+        for neighbour, answer in zip(neighbours, answers, strict=True)
+        if isinstance(answer, Introduction) and answer.clock is not None
+    ]
 
 
 def _owners(neighbours: Sequence[Neighbour], federations: Mapping[str, Object]) -> dict[str, str]:
@@ -108,39 +129,55 @@ def _owners(neighbours: Sequence[Neighbour], federations: Mapping[str, Object]) 
     return owners
 
 
-def _learn(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> PublicMetadata:
-    remembered = cached_public((resource or {}).get("status"))
+def _introduced(neighbour: Neighbour, federations: Mapping[str, Object], own_uuid: str, planning: bool) -> Introduction:
+    remembered = cached_public((federations.get(neighbour.resource_name) or {}).get("status"))
+    answer = introduce(neighbour, remembered, own_uuid, planning=planning and remembered is None)
+    try:
+        anchors_for(answer.document.root_ca, str(neighbour.trust_domain))
+    except CertificateError as error:
+        raise ProofError(f"its root can't be trusted within its domain only: {error.message}") from None
+    return answer
+
+
+def introduce(
+    neighbour: Neighbour, remembered: PublicMetadata | None, own_uuid: str, *, planning: bool = False
+) -> Introduction:
+    """Ask a neighbour who it is, and prove it. Raises AllianceError that says why not.
+
+    remembered: what was proved of it before. While C(planning), a member that can't be asked yet stands as its API
+    describes it.
+    """
     if neighbour.hold:
         raise ProofError(f"it is held: {neighbour.hold}", reason="ConfigurationError", remedy="repair that first")
     if not neighbour.trust_domain:
+        # An external neighbour has no API that could be made reachable.
         raise ProofError(
-            "its API can't be read and its trust domain is not known",
+            "its trust domain is not known"
+            if neighbour.external
+            else "its API can't be read and its trust domain is not known",
             reason="AwaitingPublic",
-            remedy="make its API reachable, or set alliance_trust_domain",
+            remedy="set alliance_trust_domain"
+            if neighbour.external
+            else "make its API reachable, or set alliance_trust_domain",
         )
     try:
-        document = _fetch(neighbour)
+        document, server_time = _fetch(neighbour)
     except AllianceError:
-        planned = _planned(neighbour) if planning and remembered is None else None
+        planned = _planned(neighbour) if planning else None
         if planned is None:
             raise
-        return planned
-    try:
-        anchors_for(document.root_ca, neighbour.trust_domain)
-    except CertificateError as error:
-        raise ProofError(f"its root can't be trusted within its domain only: {error.message}") from None
-    return prove(document, neighbour, remembered, own_uuid)
+        return Introduction(planned)
+    return Introduction(prove(document, neighbour, remembered, own_uuid), clock_finding(server_time, time.time()))
 
 
-def _fetch(neighbour: Neighbour) -> PublicMetadata:
+def _fetch(neighbour: Neighbour) -> tuple[PublicMetadata, float | None]:
     if not neighbour.endpoint:
         raise ProofError(
             "its metadata endpoint is not known",
             reason="FetchFailed",
             remedy="let the run finish for that cluster, or set alliance_metadata_endpoint",
         )
-    document, _server_time = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure).public()
-    return document
+    return MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure).public()
 
 
 def _planned(neighbour: Neighbour) -> PublicMetadata | None:
@@ -172,7 +209,7 @@ def _take(
             insecure=neighbour.insecure,
         )
     elif resource is not None:
-        trust.resources[name] = _carried_over(resource)
+        trust.resources[name] = carried_over(resource)
     domain = str(known_domain or neighbour.trust_domain or "")
     if isinstance(result, PublicMetadata):
         trust.outcomes[name] = result
@@ -180,13 +217,13 @@ def _take(
         trust.domains[name] = str(neighbour.trust_domain)
         return
     trust.outcomes[name] = Failure.of(result)
-    trust.findings.append(_finding(neighbour, result, remembered))
+    trust.findings.append(public_finding(neighbour, result, kept=remembered is not None))
     if remembered is not None and domain:
         trust.trusted[name] = remembered
         trust.domains[name] = domain
 
 
-def _carried_over(resource: Mapping[str, Any]) -> Object:
+def carried_over(resource: Mapping[str, Any]) -> Object:
     """The manifest of a resource as it is: what can't be decided now stays."""
     spec = resource["spec"]
     metadata = spec.get("metadata") or {}
@@ -199,7 +236,8 @@ def _carried_over(resource: Mapping[str, Any]) -> Object:
     )
 
 
-def _finding(neighbour: Neighbour, error: AllianceError, remembered: PublicMetadata | None) -> Finding:
-    kept = " (what was known of it stays)" if remembered is not None else ""
+def public_finding(neighbour: Neighbour, error: AllianceError, *, kept: bool) -> Finding:
+    """Why a neighbour's identity is not proved now. C(kept): something of it is known from before, and stays."""
+    what = f"{error.message}{' (what was known of it stays)' if kept else ''}"
     code = f"public-{getattr(error, 'reason', '') or 'FetchFailed'}"
-    return Finding("error", code, f"{error.message}{kept}", error.remedy or "", neighbour=neighbour.name)
+    return Finding("error", code, what, error.remedy or "", neighbour=neighbour.name)

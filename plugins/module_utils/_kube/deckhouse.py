@@ -143,6 +143,11 @@ def read_deckhouse_uuid(client: Client) -> str:
     return str(((configmap or {}).get("data") or {}).get(names.DKP_UUID_KEY) or "").strip()
 
 
+def federation_served(client: Client) -> bool:
+    """Whether the kind IstioFederation is there; the platform defines it when its module istio is on."""
+    return kinds.ISTIO_FEDERATION.plural in _served(client)
+
+
 def _served(client: Client) -> frozenset[str]:
     """The plurals of the platform's kinds that the API server serves."""
     try:

@@ -1,0 +1,208 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Neighbours of a cluster whose platform (Deckhouse) itself fetches from them: whom it may be told of, what it learnt.
+
+The platform believes whoever answers first at an endpoint. So it is told of a neighbour only after that one has proved
+who it is, and what it holds is compared with what was proved. The status of the resources is the platform's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
+    fingerprint,
+    split_certificates,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    cached_public,
+    federation_resource,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import contested
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import (
+    UNKNOWN_ENDPOINT,
+    Introduction,
+    carried_over,
+    clock_findings,
+    introduce,
+    public_finding,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL
+
+Object = dict[str, Any]
+
+
+@dataclass
+class PlatformTrust:
+    """What the platform is to be told. C(resources): the manifests, C(trusted): fingerprints, both by resource name."""
+
+    resources: dict[str, Object] = field(default_factory=dict)
+    trusted: dict[str, list[str]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def objects(self) -> list[Object]:
+        """The manifests, sorted by name."""
+        return [self.resources[name] for name in sorted(self.resources)]
+
+
+def exchange_for_platform(
+    neighbours: Sequence[Neighbour],
+    federations: Mapping[str, Object],
+    own_uuid: str,
+    set_id: str,
+    *,
+    planning: bool = False,
+) -> PlatformTrust:
+    """Ask every neighbour who it is, and decide whom the platform is told of. Never raises for a neighbour's sake.
+
+    federations: all IstioFederation resources by name; those with the label of the ApplySet C(set_id) are ours. One of
+    ours stays as it is while its neighbour is away or not proved. own_uuid: empty when the cluster doesn't tell it.
+    """
+    trust = PlatformTrust()
+    ours = {name: resource for name, resource in federations.items() if _set_of(resource) == set_id}
+    foreign = {name: resource for name, resource in federations.items() if name not in ours}
+    known = [item.completed(ours.get(item.resource_name)) for item in neighbours]
+    free = []
+    for neighbour in known:
+        taken = _taken(neighbour, foreign, set_id)
+        if taken is None:
+            free.append(neighbour)
+            continue
+        trust.findings.append(taken)
+        _keep(trust, neighbour, ours.get(neighbour.resource_name))
+    answers = each(lambda item: _introduced(item, ours.get(item.resource_name), own_uuid, planning), free)
+    proved = {
+        item.resource_name: answer.document
+        for item, answer in zip(free, answers, strict=True)
+        if isinstance(answer, Introduction)
+    }
+    refused = contested(proved, _owners(known, ours, proved))
+    for neighbour, answer in zip(free, answers, strict=True):
+        resource = ours.get(neighbour.resource_name)
+        result = refused.get(neighbour.resource_name) or answer
+        if isinstance(result, Introduction):
+            _tell(trust, neighbour, result.document, resource)
+        else:
+            trust.findings.append(public_finding(neighbour, result, kept=resource is not None))
+            _keep(trust, neighbour, resource)
+    trust.findings += clock_findings(free, answers)
+    return trust
+
+
+def _set_of(resource: Mapping[str, Any]) -> str | None:
+    labels: Mapping[str, str] = resource["metadata"].get("labels") or {}
+    return labels.get(PART_OF_LABEL)
+
+
+def _introduced(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> Introduction:
+    """The platform's cache is no proof: it counts only where nothing else speaks for a neighbour already trusted."""
+    vouched = neighbour.state is not None or neighbour.root_fingerprints
+    remembered = None if vouched else _cache(resource)
+    return introduce(neighbour, remembered, own_uuid, planning=planning and resource is None)
+
+
+def _owners(
+    neighbours: Sequence[Neighbour], ours: Mapping[str, Object], proved: Mapping[str, PublicMetadata]
+) -> dict[str, str]:
+    """Which neighbour the platform knows by a clusterUUID: resource name by UUID.
+
+    Where it holds another UUID than the neighbour has just proved, somebody else answered it, who owns nothing.
+    """
+    owners = {}
+    for neighbour in neighbours:
+        name = neighbour.resource_name
+        cached = _cache(ours.get(name))
+        if cached is not None and (name not in proved or proved[name].cluster_uuid == cached.cluster_uuid):
+            owners[cached.cluster_uuid] = name
+    return owners
+
+
+def _taken(neighbour: Neighbour, foreign: Mapping[str, Object], set_id: str) -> Finding | None:
+    """Somebody else's resource for the same neighbour: with two, the platform would import everything twice."""
+    for name in sorted(foreign):
+        spec = foreign[name].get("spec") or {}
+        if name == neighbour.resource_name:
+            common = "the name that this neighbour's has to have"
+        elif neighbour.trust_domain and spec.get("trustDomain") == neighbour.trust_domain:
+            common = f"the trust domain {neighbour.trust_domain} of this neighbour"
+        elif neighbour.endpoint and _same_endpoint(spec.get("metadataEndpoint"), neighbour.endpoint):
+            common = f"the metadata endpoint {neighbour.endpoint} of this neighbour"
+        else:
+            continue
+        return Finding(
+            "error",
+            "federation-taken",
+            f"it is not ours and has {common}, which is left out",
+            f"delete it, or give it to the alliance: kubectl label istiofederation {name} {PART_OF_LABEL}={set_id}",
+            neighbour=neighbour.name,
+            object=f"{names.FEDERATION_KIND} {name}",
+        )
+    return None
+
+
+def _same_endpoint(one: object, other: str) -> bool:
+    return isinstance(one, str) and one.rstrip("/").lower() == other.rstrip("/").lower()
+
+
+def _tell(trust: PlatformTrust, neighbour: Neighbour, document: PublicMetadata, resource: Object | None) -> None:
+    name = neighbour.resource_name
+    trust.resources[name] = federation_resource(
+        name,
+        trust_domain=str(neighbour.trust_domain),
+        endpoint=neighbour.endpoint or UNKNOWN_ENDPOINT,
+        ca=neighbour.ca,
+        insecure=neighbour.insecure,
+    )
+    trust.trusted[name] = fingerprints(document)
+    held = _cache(resource)
+    difference = _difference(held, document) if held is not None else ""
+    if difference:
+        trust.findings.append(
+            Finding(
+                "error",
+                "platform-differs",
+                difference,
+                "the platform asks again each minute: run again after that. When it stays, somebody else answers it at"
+                f" {neighbour.endpoint}: compare what that name leads to in the cluster and on this machine",
+                neighbour=neighbour.name,
+                object=f"{names.FEDERATION_KIND} {name}",
+            )
+        )
+
+
+def _keep(trust: PlatformTrust, neighbour: Neighbour, resource: Object | None) -> None:
+    if resource is None:
+        return
+    trust.resources[neighbour.resource_name] = carried_over(resource)
+    held = _cache(resource)
+    if held is not None:
+        trust.trusted[neighbour.resource_name] = fingerprints(held)
+
+
+def _cache(resource: Mapping[str, Any] | None) -> PublicMetadata | None:
+    return cached_public((resource or {}).get("status"))
+
+
+def _difference(held: PublicMetadata, proved: PublicMetadata) -> str:
+    if held.cluster_uuid != proved.cluster_uuid:
+        return f"the platform holds the clusterUUID {held.cluster_uuid}, proved is {proved.cluster_uuid}"
+    old, new = fingerprints(held), fingerprints(proved)
+    if set(old) != set(new):
+        return f"the platform holds the root {', '.join(old)}, proved is {', '.join(new)}"
+    if held.authn_key_pub != proved.authn_key_pub:
+        return "the platform holds another public key of it than was proved"
+    return ""
+
+
+def fingerprints(document: PublicMetadata) -> list[str]:
+    """The SHA-256 fingerprints of a document's roots."""
+    return [fingerprint(root) for root in split_certificates(document.root_ca)]
