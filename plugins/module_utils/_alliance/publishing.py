@@ -236,9 +236,8 @@ def _withdraw(publication: Publication, service: Object, cluster_domain: str) ->
 def _labelled(service: Object, value: str | None) -> Object:
     """A copy with the label, or with None without it."""
     result = copy.deepcopy(service)
-    labels = {
-        key: text for key, text in (result["metadata"].get("labels") or {}).items() if key != PUBLIC_SERVICE_LABEL
-    }
+    labels = dict(result["metadata"].pop("labels", None) or {})
+    labels.pop(PUBLIC_SERVICE_LABEL, None)
     if value is not None:
         labels[PUBLIC_SERVICE_LABEL] = value
     if labels:

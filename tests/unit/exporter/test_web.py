@@ -11,6 +11,8 @@ import hmac
 import io
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -223,6 +225,33 @@ def test_ready(world: World) -> None:
     assert world.client.get("/healthz/live").status_code == 200
 
 
+def test_a_probe_of_the_data_plane_is_always_answered(world: World) -> None:
+    """The probe asks whether we can be reached, not what we know."""
+    world.change(public_key="", cluster_uuid="", root_pem="", unsynced=("services",))
+    answer = world.client.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert world.client.head("/healthz").status_code == 200
+    assert world.client.post("/healthz").status_code == 405
+    assert world.client.get("/healthz/").status_code == 404
+    assert world.figure("requests_total", route="healthcheck", status="200") == 2
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_a_probe_is_logged_at_debug_with_its_sender(world: World, level: str) -> None:
+    sender = NEIGHBOUR_UUID + "\u2028" + "x" * 1000
+    with logged(level) as stream:
+        headers = {"User-Agent": "alliance-healthcheck/1.0", "X-alliance-healthcheck-from": sender}
+        assert world.client.get("/healthz", headers=headers).status_code == 200
+        assert world.client.get("/healthz").status_code == 200
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    if level == "info":
+        assert lines == []
+    else:
+        assert [len(line["probed_by"]) for line in lines] == [200, 0]
+        assert lines[0]["probed_by"].startswith(NEIGHBOUR_UUID)
+
+
 @pytest.mark.parametrize(
     ("missing", "inputs"),
     [
@@ -284,20 +313,27 @@ def test_requests_are_counted_by_route_and_status(world: World) -> None:
     assert world.figure("auth_failures_total", reason="expired") == 1
 
 
-def test_the_log_names_the_caller_and_holds_no_secret(world: World) -> None:
+@contextmanager
+def logged(level: str) -> Iterator[io.StringIO]:
+    """What is logged meanwhile."""
     stream = io.StringIO()
     root_logger = logging.getLogger()
-    before, level = root_logger.handlers[:], root_logger.level
+    before, former = root_logger.handlers[:], root_logger.level
     try:
-        logs.configure("debug", stream)
+        logs.configure(level, stream)
+        yield stream
+    finally:
+        root_logger.handlers[:] = before
+        root_logger.setLevel(former)
+
+
+def test_the_log_names_the_caller_and_holds_no_secret(world: World) -> None:
+    with logged("debug") as stream:
         token = world.token()
         world.federation(token)
         world.federation(tampered(world))
         world.client.get(f"/metadata/{token}?token={token}", headers={"X-Forwarded-For": token})
         world.client.get("/metadata/%0d%0a{%22level%22:%22error%22}")
-    finally:
-        root_logger.handlers[:] = before
-        root_logger.setLevel(level)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     accepted, refused = lines[:2]
     assert accepted["subject"] == NEIGHBOUR_UUID
