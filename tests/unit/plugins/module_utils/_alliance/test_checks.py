@@ -166,8 +166,84 @@ def test_the_order_does_not_depend_on_the_inventory_s() -> None:
 
 
 def test_a_provider_that_this_release_does_not_know_is_refused() -> None:
-    (finding,) = found(replace(member("a", 1), provider="deckhouse"), B)
+    (finding,) = found(replace(member("a", 1), provider="nomad"), B)
     assert (finding.severity, finding.code, finding.cluster) == ("error", "provider-unknown", "a")
+    assert "istio, deckhouse, external" in finding.remedy
+
+
+def test_the_istio_of_a_deckhouse_cluster_is_the_platform_s_matter() -> None:
+    """Its version, its mesh config and what is still missing there."""
+    revision = {**REVISION, "version": "1.16", "primary_ca_certificates": True, "shared_mesh_config": "theirs"}
+    bad = member("a", 1, roots="", istio=(revision,), root_namespace="d8-istio")
+    assert {item.code for item in found(bad, B)} > {"istio-too-old", "root-missing"}
+    assert found(replace(bad, provider="deckhouse"), B) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("domain-reserved", {"trust_domain": "cluster.local", "cluster_domain": "cluster.local"}),
+        ("domain-missing", {"trust_domain": "", "cluster_domain": ""}),
+        ("domain-differs", {"declared_domain": "other.local"}),
+        ("domain-shared", {"trust_domain": "b.local", "cluster_domain": "b.local"}),
+        ("lists-itself", {"peers": ("a", "b")}),
+        ("subnets-overlap", {"pod_cidrs": ("10.2.0.0/16",)}),
+    ],
+)
+def test_what_is_refused_of_a_deckhouse_cluster_too(code: str, changes: dict[str, Any]) -> None:
+    findings = found(replace(member("a", 1, **changes), provider="deckhouse"), B)
+    assert [item.code for item in findings if item.cluster == "a"] == [code]
+
+
+def test_clusters_that_do_not_tell_their_uuid_are_not_one() -> None:
+    assert found(member("a", 1, uuid=""), member("b", 2, uuid="")) == []
+
+
+def test_a_declared_endpoint_is_not_missing() -> None:
+    missing = Finding("error", "endpoint-missing", "it has no Ingress", "set alliance_metadata_endpoint").to_dict()
+    bad = replace(member("a", 1, findings=(missing,)), provider="deckhouse")
+    assert [item.code for item in found(bad, B)] == ["endpoint-missing"]
+    assert found(replace(bad, endpoint="https://istio.example.com/metadata/"), B) == []
+
+
+PARTNER = Member(
+    "p",
+    provider="external",
+    declared_domain="p.local",
+    endpoint="https://istio.example.com/metadata/",
+    root_fingerprints=("AB" * 32,),
+)
+
+
+def test_one_endpoint_for_two_is_told_to_who_only_says_so() -> None:
+    """The classic mistake, a cluster that lists itself, does not cost the cluster its place."""
+    known = member("a", 1, metadata_endpoint="https://Istio.example.com:443/metadata")
+    (finding,) = found(known, B, PARTNER)
+    assert (finding.cluster, finding.code, finding.severity) == ("p", "endpoint-shared", "error")
+    assert "also that of a" in finding.message
+
+
+def test_one_endpoint_for_two_is_told_to_both_when_neither_or_both_are_there() -> None:
+    twin = replace(PARTNER, name="q", declared_domain="q.local")
+    assert [(item.cluster, item.code) for item in found(PARTNER, twin)] == [
+        ("p", "endpoint-shared"),
+        ("q", "endpoint-shared"),
+    ]
+    one, other = (
+        member(name, number, metadata_endpoint="https://x/metadata/") for number, name in enumerate("ac", start=1)
+    )
+    assert [(item.cluster, item.code) for item in found(one, other)] == [
+        ("a", "endpoint-shared"),
+        ("c", "endpoint-shared"),
+    ]
+
+
+def test_other_ports_and_paths_are_other_endpoints() -> None:
+    others = (
+        replace(PARTNER, name=name, declared_domain=f"{name}.local", endpoint=endpoint)
+        for name, endpoint in (("q", "https://istio.example.com:8443/metadata/"), ("r", "https://istio.example.com/"))
+    )
+    assert found(PARTNER, *others) == []
 
 
 def test_many_nodes_make_one_finding_for_a_pair() -> None:

@@ -58,6 +58,28 @@ def test_variables_and_facts_are_joined() -> None:
     assert b.declared_domain.__class__ is str
 
 
+def test_an_external_member_has_no_state_whatever_its_host_says() -> None:
+    """Credentials on such a host, or a fact of an earlier run when it was none, mean nothing."""
+    hostvars = {"p": {"alliance_provider": "external", "alliance_kubeconfig": "k", "preflight_state": STATE.to_dict()}}
+    (member,) = members_from(hostvars, ["p"], {"p": STATE.to_dict()})
+    assert member.external
+    assert member.state is None
+
+
+def test_texts_of_an_ini_inventory() -> None:
+    """There, and on the command line, every value is a text."""
+    variables: dict[str, Any] = {
+        "alliance_metadata_insecure": "false",
+        "alliance_trust_on_first_use": "Yes",
+        "alliance_peers": "b, c",
+        "alliance_root_fingerprints": Tagged("AB:CD"),
+        "alliance_ignored_findings": "",
+    }
+    (member,) = members_from({"a": variables}, ["a"])
+    assert (member.insecure, member.trust_on_first_use) == (False, True)
+    assert (member.peers, member.root_fingerprints, member.ignored_findings) == (("b", "c"), ("AB:CD",), ())
+
+
 def test_states_of_hosts_outside_of_the_play() -> None:
     (member,) = members_from({"a": {}}, ["a"], {"a": STATE.to_dict()})
     assert member.state == STATE
@@ -90,6 +112,24 @@ def test_domains() -> None:
 def test_neighbours(peers: dict[str, tuple[str, ...]], expected: dict[str, str]) -> None:
     members = [Member(name, peers=peers.get(name)) for name in "abc"]
     assert {member.name: "".join(other.name for other in member.neighbours(members)) for member in members} == expected
+
+
+def test_external_members_are_nothing_to_each_other() -> None:
+    members = [Member("a"), Member("p", provider="external"), Member("q", provider="external"), Member("d")]
+    made = {member.name: "".join(other.name for other in member.neighbours(members)) for member in members}
+    assert made == {"a": "pqd", "p": "ad", "q": "ad", "d": "apq"}
+
+
+def test_as_neighbour_tells_the_provider() -> None:
+    assert Member("a", provider="deckhouse").as_neighbour()["provider"] == "deckhouse"
+    # Held anyway; the modules have to take the others.
+    assert Member("a", provider="nomad").as_neighbour()["provider"] == "istio"
+
+
+@pytest.mark.parametrize(("provider", "believed"), [("external", True), ("istio", False), ("deckhouse", False)])
+def test_only_an_external_member_can_be_believed_at_first_sight(provider: str, believed: bool) -> None:
+    made = Member("a", provider=provider, trust_on_first_use=True).as_neighbour()
+    assert made["trust_on_first_use"] is believed
 
 
 def test_as_neighbour_what_is_declared_wins() -> None:

@@ -98,3 +98,40 @@ def test_a_step_that_failed_is_told() -> None:
     table = alliance_table([member("a"), member("b")], {"a": failed})
     assert row(table[1]) == ["a", "b", "b.local", "?", "?", "3", "failed"]
     assert "ERROR a: the gateway has no address" in table
+
+
+PARTNER = Member("p", provider="external", declared_domain="p.local")
+
+
+def test_an_external_member_has_rows_without_numbers() -> None:
+    """What it trusts is not ours to know; that its API was not read is no error."""
+    trust = {"trusted": {"p": ["1"]}, "findings": []}
+    results = {"a": HostResult(trust, {"imported": {"p": 3}}, 2), "p": HostResult(None, None, 0)}
+    table = alliance_table([member("a"), PARTNER], results)
+    assert row(table[1]) == ["a", "p", "p.local", "1 root", "3", "2", "-"]
+    assert row(table[2]) == ["p", "a", "a.local", "-", "-", "-", "external"]
+    assert len(table) == 3
+    assert alliance_table([member("a"), PARTNER], {"a": results["a"]}) == table
+
+
+def test_a_handover_that_failed_is_told() -> None:
+    table = alliance_table([member("a"), PARTNER], {"p": HostResult(None, None, 0, ("no space left",))})
+    assert row(table[2])[-1] == "failed, external"
+    assert table[-1] == "ERROR p: no space left"
+
+
+def test_what_the_platform_holds_counts_before_what_it_was_told() -> None:
+    told = {"trusted": {"b": ["1"], "c": ["1"]}, "findings": []}
+    held = {"trusted": {"b": ["1", "2"]}, "imported": {"b": 5}, "findings": [], "awaiting": ["c"]}
+    members = [member("a", provider="deckhouse"), member("b"), member("c")]
+    table = alliance_table(members, {"a": HostResult(told, held, 1)})
+    assert row(table[1]) == ["a", "b", "b.local", "2 roots", "5", "1", "-"]
+    assert row(table[2]) == ["a", "c", "c.local", "no", "0", "-"]
+
+
+def test_findings_of_other_steps_are_problems() -> None:
+    unpublished = {**FINDING, "code": "service-not-found", "neighbour": "", "object": "Service x/y"}
+    result = HostResult({"trusted": {}, "findings": []}, {"imported": {}, "findings": []}, 0, (), (unpublished,))
+    table = alliance_table([member("a"), member("b")], {"a": result})
+    assert row(table[1])[-1] == "-"
+    assert table[-1] == "ERROR a: Service x/y: no answer. Remedy: start it"

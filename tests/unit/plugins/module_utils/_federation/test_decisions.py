@@ -231,6 +231,66 @@ def test_a_401_is_asked_again_with_pauses_and_others_are_not(members: dict[str, 
     assert pauses == []
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that are made, without making them."""
+    made: list[float] = []
+
+    def fetch(*arguments: Any, **options: Any) -> Any:
+        return fetched(*arguments, **options, pause=made.append)
+
+    fetched = services.fetch_federation
+    monkeypatch.setattr(services, "fetch_federation", fetch)
+    return made
+
+
+def test_a_new_deckhouse_neighbour_has_a_minute_to_learn_our_key(
+    members: dict[str, Member], pauses: list[float]
+) -> None:
+    """It asks for keys once a minute; one that has answered before has had ours, and is not waited for."""
+    member = members["b"]
+    member.private = [status_error(401), status_error(401), offer("bar")]
+    who = [member.neighbour(provider="deckhouse")]
+    learnt = learn(members, who=who)
+    assert learnt.outcomes["b"] == offer("bar")
+    assert sum(services.PLATFORM_PAUSES_SECONDS) > 60
+    assert pauses == list(services.PLATFORM_PAUSES_SECONDS[:2])
+    for provider, known in (("deckhouse", offer("old")), ("istio", None), ("external", None)):
+        pauses.clear()
+        member.private = [status_error(401)]
+        federations = {"b": member.resource(known)}
+        learn(members, who=[member.neighbour(provider=provider)], federations=federations)
+        assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS), provider
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(status_error(401), True), (status_error(403), False), (down(), False)],
+)
+def test_an_external_neighbour_that_does_not_know_us(
+    answer: NeighbourError, told: bool, members: dict[str, Member], pauses: list[float]
+) -> None:
+    """Its administrator has to do something, and there is something to hand over."""
+    member = members["b"]
+    member.private = [answer]
+    learnt = learn(members, who=[member.neighbour(provider="external", state=None)])
+    (finding,) = learnt.findings
+    assert finding.severity == "error"
+    assert ("external_neighbour" in finding.remedy) is told
+
+
+@pytest.mark.parametrize(("provider", "severity"), [("external", "warning"), ("istio", "error")])
+def test_a_plan_cannot_know_what_a_new_external_neighbour_publishes(
+    provider: str, severity: str, members: dict[str, Member]
+) -> None:
+    who = [members["b"].neighbour(provider=provider, state=None)]
+    learnt = learn(members, who=who, federations={}, planning=True)
+    (finding,) = learnt.findings
+    assert (finding.code, finding.severity) == ("private-AwaitingPublic", severity)
+    (finding,) = learn(members, who=who, federations={}).findings
+    assert finding.severity == "error"
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -337,6 +397,9 @@ def test_a_document_that_was_never_fetched_makes_no_heartbeat(members: dict[str,
 def test_neighbours_of_the_option() -> None:
     option = [{"name": "Cluster_C"}, {"name": "b", "trust_domain": "", "root_fingerprints": None}]
     assert neighbours_from(option) == [Neighbour("Cluster_C"), Neighbour("b")]
+    (partner,) = neighbours_from([{"name": "p", "provider": "external", "trust_on_first_use": True}])
+    assert partner == Neighbour("p", provider="external", trust_on_first_use=True)
+    assert partner.external
     assert Neighbour("Cluster_C").resource_name == "cluster-c"
     with pytest.raises(AllianceError, match="cluster-c is given twice"):
         neighbours_from([{"name": "Cluster_C"}, {"name": "cluster-c"}])
@@ -348,6 +411,8 @@ def test_an_unreadable_neighbour_is_completed_from_its_resource(members: dict[st
     known = Neighbour("b", trust_domain="new.local", endpoint="https://new/", ca="new CA")
     assert known.completed(spec) == known
     assert Neighbour("b").completed(None) == Neighbour("b")
+    partner = Neighbour("b", provider="external", root_fingerprints=("AB",), trust_on_first_use=True, hold="why")
+    assert partner.completed(spec) == replace(partner, trust_domain="b.local", endpoint="https://b/", ca="the CA")
 
 
 def test_the_private_key_is_not_shown() -> None:

@@ -19,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.servi
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
     ProofError,
+    clock_finding,
     contested,
     prove,
     public_from_state,
@@ -131,6 +132,94 @@ def test_never_proved_and_not_readable() -> None:
 @pytest.mark.parametrize("changed", [{"root_name": "new"}, {"key_name": "new"}])
 def test_what_changed_while_its_api_cannot_be_read(changed: dict[str, str]) -> None:
     assert "its API can't be read" in refused(document(**changed), neighbour(state=None), document()).message
+
+
+PINS = (fingerprint(root("b")),)
+
+
+def external(**changes) -> Neighbour:
+    return neighbour(provider="external", state=None, **changes)
+
+
+@pytest.mark.parametrize(
+    ("who", "remembered"),
+    [
+        (external(root_fingerprints=PINS), None),
+        (external(root_fingerprints=PINS), document(root_name="old")),  # a rotation that its administrator told
+        (external(trust_on_first_use=True), None),
+        (external(), document()),
+    ],
+)
+def test_an_external_neighbour_is_proved(who: Neighbour, remembered: PublicMetadata | None) -> None:
+    assert prove(document(domain=None), who, remembered, OWN) == document(domain=None)
+
+
+@pytest.mark.parametrize(
+    ("told", "who", "remembered", "message"),
+    [
+        (document(), external(), None, "no pins"),
+        (document(root_name="new"), external(), document(), "now publishes the root"),
+        (document(root_name="new"), external(trust_on_first_use=True), document(), "now publishes the root"),
+        (document(root_name="new"), external(root_fingerprints=PINS), document(), "pinned are"),
+        (document(key_name="new"), external(root_fingerprints=PINS), document(), "another public key"),
+        (document(key_name="new"), external(trust_on_first_use=True), document(), "another public key"),
+    ],
+)
+def test_for_an_external_neighbour_its_administrator_is_asked(
+    told: PublicMetadata, who: Neighbour, remembered: PublicMetadata | None, message: str
+) -> None:
+    """Nobody is told to make an API reachable that we have no access to."""
+    error = refused(told, who, remembered)
+    assert message in error.message
+    assert "administrator" in str(error.remedy)
+    assert "API" not in str(error)
+
+
+def test_another_uuid_of_an_external_neighbour() -> None:
+    error = refused(document(uuid="uuid-new"), external(root_fingerprints=PINS), document())
+    assert error.reason == "ClusterUUIDMismatch"
+
+
+def untold(**changes) -> Neighbour:
+    """A Deckhouse cluster, whose API does not tell its clusterUUID."""
+    state = neighbour().state
+    assert state is not None
+    return neighbour(provider="deckhouse", state=replace(state, uuid="", **changes))
+
+
+def test_root_and_key_speak_for_a_cluster_whose_api_tells_no_uuid() -> None:
+    assert prove(document(uuid="whatever"), untold(), None, OWN) == document(uuid="whatever")
+    assert "its API has" in refused(document(root_name="other"), untold()).message
+    assert "another public key" in refused(document(key_name="other"), untold()).message
+    assert refused(document(), untold(), document(uuid="old")).reason == "ClusterUUIDMismatch"
+
+
+def test_a_root_that_its_api_does_not_have_yet() -> None:
+    error = refused(document(), untold(roots=""))
+    assert "its API has none yet" in error.message
+    assert fingerprint(root("b")) in error.message
+
+
+def test_a_plan_for_clusters_whose_apis_tell_no_uuid() -> None:
+    state = untold().state
+    assert state is not None
+    planned = {name: public_from_state(replace(state, name=name)) for name in ("b", "Cluster_C", "é" * 200)}
+    assert all(planned.values())
+    assert contested({name: told for name, told in planned.items() if told}, {}) == {}
+
+
+@pytest.mark.parametrize("offset", [0, 30, -30, None])
+def test_a_clock_that_is_right_or_not_told(offset: float | None) -> None:
+    assert clock_finding(None if offset is None else 1000.0 + offset, 1000.0) is None
+
+
+@pytest.mark.parametrize(("offset", "text"), [(31, "31 s ahead of"), (-45.4, "45 s behind")])
+def test_a_clock_that_is_wrong(offset: float, text: str) -> None:
+    finding = clock_finding(1000.0 + offset, 1000.0)
+    assert finding is not None
+    assert (finding.severity, finding.code) == ("warning", "clock-skew")
+    assert text in finding.message
+    assert finding.remedy
 
 
 def test_neither_of_two_with_one_uuid() -> None:
