@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cycle of the consumer for one IstioFederation: public metadata first, then private; a status comes out.
+
+Hardly anything that a peer says is looked at beyond its being there, and what was learnt stays when a peer fails.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.deckhouse import conditions, facts, fetch, tokens
+
+Status = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Own:
+    """The cluster that asks. private_pem is None while there is no key pair. probe: see probe.py."""
+
+    domain: str
+    uuid: str
+    private_pem: str | None = field(repr=False)
+    now: Callable[[], float] = time.time
+    probe: Callable[[Mapping[str, Any]], str | None] | None = None
+
+
+class _ExchangeError(Exception):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def exchange(federation: Mapping[str, Any], own: Own) -> Status | None:
+    """The new status of an IstioFederation; None for one that names our own domain, which is left out."""
+    spec = federation["spec"]
+    if spec["trustDomain"] == own.domain:
+        return None
+    status: Status = copy.deepcopy(federation.get("status") or {})
+    cache = status.setdefault("metadataCache", {})
+    status.setdefault("conditions", [])
+    try:
+        public = _public(spec, cache.get("public"))
+        cache["public"], cache["publicLastFetchTimestamp"] = public, conditions.timestamp(own.now())
+        _note(status, conditions.PUBLIC, own)
+    except _ExchangeError as failure:
+        _note(status, conditions.PUBLIC, own, failure)
+        if conditions.reason_of(status["conditions"], conditions.PRIVATE) is None:
+            _note(status, conditions.PRIVATE, own, _ExchangeError("AwaitingPublic", "there is no public metadata yet"))
+        return status
+    try:
+        private = _private(spec, public, own)
+        cache["private"], cache["privateLastFetchTimestamp"] = private, conditions.timestamp(own.now())
+        _note(status, conditions.PRIVATE, own)
+    except _ExchangeError as failure:
+        _note(status, conditions.PRIVATE, own, failure)
+    _probe(status, cache, own)
+    return status
+
+
+def _note(status: Status, type_: str, own: Own, failure: _ExchangeError | None = None) -> None:
+    reason = failure.reason if failure else conditions.SUCCEEDED
+    message = str(failure) if failure else ""
+    status["conditions"] = conditions.with_condition(status["conditions"], type_, reason, message, own.now())
+
+
+def _public(spec: Mapping[str, Any], cached: Mapping[str, Any] | None) -> dict[str, str]:
+    value = _fetch(spec, facts.PUBLIC_PATH)
+    names = ("clusterUUID", "authnKeyPub", "rootCA")
+    fields = {name: value.get(name) for name in names} if isinstance(value, Mapping) else {}
+    if not fields or not all(isinstance(text, str) and text for text in fields.values()):
+        raise _ExchangeError("InvalidPublicMetadata", "clusterUUID, authnKeyPub and rootCA must not be empty")
+    known = (cached or {}).get("clusterUUID")
+    if known and known != fields["clusterUUID"]:
+        raise _ExchangeError("ClusterUUIDMismatch", f"clusterUUID was {known} and is {fields['clusterUUID']} now")
+    return {name: str(fields[name]) for name in names}
+
+
+def _private(spec: Mapping[str, Any], public: Mapping[str, str], own: Own) -> dict[str, Any]:
+    token = own.private_pem and tokens.sign(
+        own.private_pem,
+        subject=own.uuid,
+        audience=public["clusterUUID"],
+        scope=facts.FEDERATION_SCOPE,
+        now=own.now(),
+    )
+    if not token:
+        raise _ExchangeError("TokenGenerationFailed", "there is no usable key pair")
+    value = _fetch(spec, facts.FEDERATION_PATH, token)
+    try:
+        return _offer(value)
+    except (TypeError, KeyError, AttributeError):
+        raise _ExchangeError(
+            "InvalidPrivateMetadata", "ingressGateways or publicServices are missing or malformed"
+        ) from None
+
+
+def _offer(value: Any) -> dict[str, Any]:
+    """The known fields; an empty list of gateways is an answer, null is none."""
+    gateways = [{"address": _text(item["address"]), "port": _int(item["port"])} for item in value["ingressGateways"]]
+    services = [
+        {
+            "hostname": _text(service["hostname"]),
+            "ports": [{"name": _text(port["name"]), "port": _int(port["port"])} for port in service["ports"]],
+        }
+        for service in value["publicServices"]
+    ]
+    return {"ingressGateways": gateways, "publicServices": services}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value == 0:
+        raise TypeError
+    return value
+
+
+def _fetch(spec: Mapping[str, Any], path: str, token: str | None = None) -> Any:
+    metadata = spec.get("metadata") or {}
+    try:
+        answer = fetch.get(
+            spec["metadataEndpoint"] + path,
+            ca=metadata.get("clusterCA"),
+            insecure=bool(metadata.get("enableInsecureConnection")),
+            token=token,
+        )
+    except fetch.FetchError as error:
+        raise _ExchangeError("FetchFailed", str(error)) from None
+    if answer.status != 200:
+        text = answer.body[:200].decode("utf-8", "replace").strip()
+        raise _ExchangeError("NonOKResponse", f"{path}: {answer.status} {text}")
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        raise _ExchangeError("InvalidJSON", f"{path} is not JSON") from None
+
+
+def _probe(status: Status, cache: Mapping[str, Any], own: Own) -> None:
+    if own.probe is None:
+        return
+    failure: _ExchangeError | None
+    if not cache.get("private"):
+        failure = _ExchangeError("AwaitingPrivate", "there is no private metadata yet")
+    else:
+        problem = own.probe(cache["private"])
+        failure = _ExchangeError("ProbeFailed", problem) if problem else None
+    _note(status, conditions.DATAPLANE, own, failure)
