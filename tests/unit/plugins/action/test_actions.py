@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from ansible_collections.meshalliance.istio.plugins.action import alliance_preflight, alliance_report
+from ansible_collections.meshalliance.istio.plugins.action import alliance_handover, alliance_preflight, alliance_report
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
@@ -33,14 +33,14 @@ class Display:
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Display:
     made = Display()
-    for module in (alliance_preflight, alliance_report):
+    for module in (alliance_handover, alliance_preflight, alliance_report):
         monkeypatch.setattr(module, "display", made)
     return made
 
 
-def run(module: Any, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+def run(module: Any, arguments: dict[str, Any], variables: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
     """The action's result; touching its connection is an error."""
-    task = MagicMock(args=arguments, async_val=0, check_mode=False)
+    task = MagicMock(args=arguments, async_val=0, check_mode=check)
     connection = MagicMock(_shell=MagicMock(tmpdir="/nowhere"))
     for forbidden in ("exec_command", "put_file", "fetch_file"):
         setattr(connection, forbidden, MagicMock(side_effect=AssertionError(forbidden)))
@@ -95,6 +95,114 @@ def test_the_report_counts_what_every_role_wrote(display: Display) -> None:
     assert result["table"][1].split() == ["a", "b", "b.x", "1", "root", "?", "3", "-"]
     assert result["table"][2].split() == ["b", "a", "a.local", "?", "?", "-", "not", "run"]
     assert "\n".join(result["table"]) in display.shown[0]
+
+
+def test_steps_of_another_provider_say_nothing(display: Display) -> None:
+    """A role's task that was skipped is registered all the same."""
+    skipped = {"skipped": True, "changed": False, "skip_reason": "Conditional result was False"}
+    unpublished = {"severity": "error", "code": "x", "message": "no such Service", "object": "Service x/y"}
+    state = {"preflight_state": ClusterState(name="a", uuid="a", trust_domain="a.local").to_dict()}
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {
+            **state,
+            "preflight_findings": {"findings": []},
+            "istio_module_restarts": skipped,
+            "istio_module_config_result": {"objects": [{}]},
+            "metadata_exporter_published": {"objects": [{}], "findings": [unpublished]},
+            "root_exchange_result": {"trusted": {"p": ["1"]}, "findings": [], "objects": [{}]},
+            "service_import_result": {"trusted": {}, "imported": {"p": 2}, "findings": []},
+        },
+        "b": {**state, "preflight_findings": {"findings": []}, "istio_module_restarts": skipped},
+        "p": {
+            "alliance_provider": "external",
+            "alliance_trust_domain": "p.local",
+            "root_exchange_result": skipped,
+            "external_neighbour_result": {"changed": True, "manifests": "..."},
+        },
+    }
+    result = run(alliance_report, {"group": "members"}, {"groups": {"members": [*"abp"]}, "hostvars": hostvars})
+    rows = {tuple(line.split()[:2]): line.split()[3:] for line in result["table"][1:7]}
+    assert rows["a", "b"] == ["no", "0", "3", "-"]
+    assert rows["a", "p"] == ["no", "2", "-"]
+    assert rows["b", "a"] == ["?", "?", "-", "not", "run"]
+    assert rows["p", "a"] == ["-", "-", "-", "external"]
+    assert result["table"][7:] == ["", "ERROR -: Service x/y: no such Service"]
+
+
+PARTNER = {
+    "name": "partner",
+    "provider": "external",
+    "declared_domain": "partner.local",
+    "endpoint": "https://istio.example.com/metadata/",
+    "root_fingerprints": ["AB" * 32],
+}
+
+
+def handover(folder: Path | None, *, check: bool = False, **ours: Any) -> dict[str, Any]:
+    members = [member("a", endpoint="https://a.example.com/metadata/", **ours), PARTNER]
+    arguments = {"name": "partner", "members": members, "directory": str(folder) if folder else ""}
+    return run(alliance_handover, arguments, {}, check=check)
+
+
+def test_a_handover_is_written_and_shown_once(display: Display, tmp_path: Path) -> None:
+    folder = tmp_path / "one" / "two"
+    path = folder / "partner.yml"
+    planned = handover(folder, check=True)
+    assert not folder.exists()
+    made = handover(folder)
+    text = path.read_text()
+    assert {key: value for key, value in made.items() if key in planned} == planned
+    assert (made["changed"], made["path"], made["manifests"]) == (True, str(path), text)
+    (diff,) = made["diff"]
+    assert (diff["before"], diff["after"], diff["after_header"]) == ("", text, str(path))
+    assert path.stat().st_mode & 0o777 == 0o644
+    # Ready to paste: whole lines, as they are.
+    assert [text in shown for shown in display.shown] == [True, True]
+    again = handover(folder)
+    assert (again["changed"], again["diff"]) == (False, [])
+    assert display.shown[2:] == [alliance_handover._unchanged("partner", path)]
+    assert [item.name for item in folder.iterdir()] == ["partner.yml"]
+
+
+def test_a_handover_that_changes_is_shown_again(display: Display, tmp_path: Path) -> None:
+    before = handover(tmp_path)["manifests"]
+    made = handover(tmp_path, domain="new.local")
+    (diff,) = made["diff"]
+    assert made["changed"] is True
+    assert (diff["before"], diff["after"]) == (before, made["manifests"])
+    assert made["manifests"] in display.shown[1]
+
+
+def test_a_handover_without_a_file_is_shown_each_time(display: Display) -> None:
+    results = [handover(None), handover(None, check=True)]
+    for result, shown in zip(results, display.shown, strict=True):
+        assert (result["changed"], result["path"]) == (False, "")
+        assert result["manifests"] in shown
+
+
+def test_a_folder_that_cannot_be_written(display: Display, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = handover(tmp_path / "file" / "folder")
+    assert result["failed"] is True
+    assert result["msg"].startswith(f"external neighbour partner: the file {tmp_path}/file/folder/partner.yml")
+    assert "external_neighbour_directory" in result["msg"]
+    assert display.shown == []
+
+
+def test_a_write_that_fails_leaves_the_old_file(
+    display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = handover(tmp_path)["manifests"]
+    monkeypatch.setattr(alliance_handover.os, "replace", MagicMock(side_effect=OSError(28, "No space left on device")))
+    assert "No space left on device" in handover(tmp_path, domain="new.local")["msg"]
+    assert [item.read_text() for item in tmp_path.iterdir()] == [before]
+
+
+def test_a_handover_for_nobody(display: Display, tmp_path: Path) -> None:
+    result = run(alliance_handover, {"name": "a", "members": [member("a")], "directory": str(tmp_path)}, {})
+    assert result["failed"] is True
+    assert "a is not a member with alliance_provider: external" in result["msg"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_names_that_the_roles_register_are_those_that_are_counted() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.meshalliance.istio.plugins.filter.alliance import (
-    FilterModule,
+    alliance_handover,
     alliance_members,
     alliance_neighbours,
     restart_definitions,
@@ -88,6 +89,42 @@ def test_what_has_no_rollout_is_left_out() -> None:
     assert [item["kind"] for item in made] == ["DaemonSet", "StatefulSet"]
 
 
+PARTNER = {
+    "alliance_provider": "external",
+    "alliance_trust_domain": "p.local",
+    "alliance_metadata_endpoint": "https://istio.example.com/metadata/",
+    "alliance_root_fingerprints": ["AB" * 32],
+}
+
+
+def test_an_external_member_is_a_neighbour_and_none_is_held_for_its_sake() -> None:
+    members = alliance_members({**HOSTVARS, "p": PARTNER}, "abp")
+    for name in "ab":
+        neighbours = {item["name"]: item for item in alliance_neighbours(members, name)}
+        assert set(neighbours["p"]) == set(EXCHANGE_ARGUMENT_SPEC["neighbours"]["options"])
+        assert (neighbours["p"]["provider"], neighbours["p"]["state"]) == ("external", None)
+        assert {item["hold"] for item in neighbours.values()} == {""}
+
+
+def test_an_external_member_that_is_not_complete_is_held() -> None:
+    unpinned = {key: value for key, value in PARTNER.items() if key != "alliance_root_fingerprints"}
+    members = alliance_members({**HOSTVARS, "p": unpinned}, "abp")
+    held = {item["name"]: item["hold"] for item in alliance_neighbours(members, "a")}
+    assert "alliance_root_fingerprints" in held["p"]
+    assert held["b"] == ""
+
+
+def test_what_is_handed_over() -> None:
+    ours = {**HOSTVARS["a"], "alliance_metadata_endpoint": "https://a.example.com/metadata/"}
+    members = alliance_members({"a": ours, "p": PARTNER}, "ap")
+    (made,) = yaml.safe_load_all(alliance_handover(members, "p"))
+    assert made["spec"] == {"trustDomain": "a.local", "metadataEndpoint": "https://a.example.com/metadata/"}
+    with pytest.raises(AnsibleFilterError, match="a is not a member with alliance_provider: external"):
+        alliance_handover(members, "a")
+
+
 def test_every_filter_is_documented() -> None:
     documented = {yaml.safe_load(path.read_text())["DOCUMENTATION"]["name"] for path in FILTERS.glob("*.yml")}
-    assert set(FilterModule().filters()) == documented
+    package = "ansible_collections.meshalliance.istio.plugins.filter"
+    modules = [import_module(f"{package}.{path.stem}") for path in FILTERS.glob("[a-z]*.py")]
+    assert {name for module in modules for name in module.FilterModule().filters()} == documented
