@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The alliance under test: two complete clusters, runs of federate.yml, and what the API servers saw of them."""
+"""The alliance under test: complete clusters, runs of federate.yml, and what the API servers saw of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.lab.layout import CHECKOUT
 
 A, B = "cluster-a", "cluster-b"
 CLUSTERS = (A, B)
+MEMBERS = "members.yml"
 NAMESPACE = "istio-alliance"
 OPERATOR = "alliance-operator"
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -57,15 +58,28 @@ class Run:
 
 
 class Alliance:
-    """Runs against the clusters of one lab."""
+    """Runs against clusters of one lab; `neighbours` are members without a cluster here: their variables by name."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        clusters: Sequence[str] = CLUSTERS,
+        neighbours: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.lab = lab
+        self.clusters = tuple(clusters)
+        self._neighbours = neighbours or {}
 
     @property
     def inventory(self) -> Path:
-        """The inventory that the lab wrote."""
-        return self.lab.layout.folder / "inventory.yml"
+        """The inventory that the lab wrote, with our members alone."""
+        folder = self.lab.layout.folder
+        document = yaml.safe_load((folder / "inventory.yml").read_text())
+        group = document["istio_federation"]
+        group["hosts"] = {**{name: group["hosts"][name] for name in self.clusters}, **self._neighbours}
+        path = folder / MEMBERS
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        return path
 
     def run(self, *arguments: str) -> Run:
         """Run federate.yml through ansible-runner, as AWX does."""
@@ -143,16 +157,22 @@ class Alliance:
 
     def writes(self) -> dict[str, int]:
         """The number of the operator's mutating requests so far, by cluster."""
-        return {cluster: len(self.audit(cluster)) for cluster in CLUSTERS}
+        return {cluster: len(self.audit(cluster)) for cluster in self.clusters}
+
+    def healthcheck_hosts(self, cluster: str) -> list[str]:
+        """The hosts under which neighbours probe a cluster; they are published beside the Services of its users."""
+        uuid = self.get(cluster, "namespace", "kube-system")["metadata"]["uid"]
+        names = (f"alliance-healthcheck-{uuid}", "alliance-healthcheck")
+        return [f"{name}.{NAMESPACE}.svc.{cluster}.local" for name in names]
 
     def publish(self, cluster: str, service: str, *, public: bool) -> None:
         """Set the label on a Service of the namespace xyz, or take it away."""
         label = f"{PUBLIC_LABEL}=" if public else f"{PUBLIC_LABEL}-"
         self.kubectl(cluster, "label", "service", "-n", "xyz", service, "--overwrite", label)
 
-    def reset(self) -> None:
-        """Make the clusters as they were before the first run, so that a run starts from nothing."""
-        for cluster in CLUSTERS:
+    def reset(self, *clusters: str) -> None:
+        """Make clusters with upstream Istio as they were before the first run; all members when none is named."""
+        for cluster in clusters or self.clusters:
             self._reset(cluster)
 
     def _reset(self, cluster: str) -> None:

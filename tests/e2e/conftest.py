@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .alliance import CLUSTERS, Alliance
+from .alliance import CLUSTERS, MEMBERS, Alliance
 from tests.lab.lab import Lab
 from tests.lab.layout import Layout
 
@@ -28,6 +28,7 @@ def lab() -> Iterator[Lab]:
     yield lab
     if not os.environ.get(KEEP):
         lab.down()
+        (lab.layout.folder / MEMBERS).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

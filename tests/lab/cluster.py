@@ -224,7 +224,7 @@ class Cluster:
         self._once("platform", "1", lambda: self.kubectl.apply(deckhouse.identity()))
         daemon = self.daemon(deckhouse.DAEMON)
         command = deckhouse.argv(self.layout, self._state.clusters[self.name].port)
-        daemon.start(command, environment=deckhouse.environment(self.layout))
+        daemon.start(command, environment=deckhouse.environment(self.layout.lab.checkout))
         established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
         asked = ("get", "crd", deckhouse.DEFINITION, "--ignore-not-found", "-o", established)
         daemon.wait(lambda: self.kubectl(*asked).strip() == "True")

@@ -8,9 +8,10 @@ import os
 import socket
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
-from .layout import ClusterLayout
+from .layout import CHECKOUT, ClusterLayout
 
 DAEMON = "deckhouse"
 ADDRESS = "127.0.0.1"
@@ -50,9 +51,17 @@ def argv(layout: ClusterLayout, port: int) -> list[str]:
     ]
 
 
-def environment(layout: ClusterLayout) -> dict[str, str]:
-    """What the platform's process needs in its environment: it is a package of the checkout."""
-    paths = [str(layout.lab.checkout), *filter(None, [os.environ.get("PYTHONPATH")])]
+def standalone_argv(domain: str, folder: Path, *, interval: float) -> list[str]:
+    """The command line of a neighbour that has no cluster: `folder` holds what it offers and what was entered there."""
+    return [
+        *(sys.executable, "-m", "tests.deckhouse", "--standalone", f"--domain={domain}", f"--folder={folder}"),
+        *(f"--listen={ADDRESS}:0", f"--interval={interval}"),
+    ]
+
+
+def environment(checkout: Path = CHECKOUT) -> dict[str, str]:
+    """What these processes need in their environment: they are a package of the checkout."""
+    paths = [str(checkout), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
