@@ -13,6 +13,7 @@ import json
 import pytest
 
 from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B, Run
+from .test_02_publishing import until
 from tests.demo.calls import call_until, curl
 
 
@@ -82,6 +83,25 @@ def test_grpc_and_tcp_ports_are_reached(alliance: Alliance) -> None:
     assert json.loads(http2.stdout)["cluster"] == B, http2.stderr
     tcp = curl(alliance.lab, A, "foo", "--max-time", "3", f"telnet://{url}:9000")
     assert f"bar {B}" in tcp.stdout, tcp.stderr
+
+
+@pytest.mark.parametrize(("caller", "service", "callee"), [(A, "foo", B), (B, "bar", A)])
+def test_neighbours_can_probe_the_data_plane(alliance: Alliance, caller: str, service: str, callee: str) -> None:
+    """As a newer Deckhouse neighbour does it, under either name."""
+    probe = (
+        "-A",
+        "alliance-healthcheck/1.0",
+        "-H",
+        f"X-alliance-healthcheck-from: {caller}",
+        "--fail",
+        "--max-time",
+        "5",
+    )
+    for host in alliance.healthcheck_hosts(callee):
+        until(
+            lambda host=host: curl(alliance.lab, caller, service, *probe, f"http://{host}/healthz").stdout == "ok\n",
+            f"{host} answers",
+        )
 
 
 def test_the_second_run_changes_and_writes_nothing(alliance: Alliance) -> None:

@@ -64,10 +64,32 @@ def test_the_next_run_removes_the_import(alliance: Alliance) -> None:
         ("deleted", "DestinationRule"),
     }
     names = {item["metadata"]["name"] for item in alliance.get(A, "serviceentries", "-n", NAMESPACE)["items"]}
-    assert names == {f"bar.xyz.svc.{B}.local"}
+    assert names == {*alliance.healthcheck_hosts(B), f"bar.xyz.svc.{B}.local"}
     until(lambda: curl(alliance.lab, A, "foo", "--fail", f"http://{HOST}/").returncode != 0, "the call fails")
+
+
+@pytest.mark.parametrize(("services", "action"), [('["xyz/foo"]', "created"), ("[]", "deleted")])
+def test_the_inventory_publishes_and_withdraws(alliance: Alliance, services: str, action: str) -> None:
+    """One run is enough for both sides, and its plan knew of it."""
+    named = ("-e", f"'{{\"alliance_public_services\": {services}}}'")
+    plan = alliance.run("--check", "--diff", *named)
+    run = alliance.run(*named)
+    assert (plan.status, run.status) == (0, 0), run.output
+    assert {(kind, name) for done, kind, _ns, name in run.objects(A) if done == action} == {
+        ("ServiceEntry", HOST),
+        ("DestinationRule", HOST),
+    }
+    for cluster in (A, B):
+        assert ("updated", "Service", "xyz", "foo") in run.objects(cluster)
+        assert run.objects(cluster) == plan.objects(cluster)
+    before = alliance.writes()
+    assert alliance.run(*named).status == 0
+    assert alliance.writes() == before
+    # In cluster-a foo carries its owner's label, which stays.
+    assert call_until(alliance.lab, B, "bar", f"http://foo.xyz.svc.{A}.local/")["cluster"] == A
 
 
 def test_the_gateway_lists_what_is_published_and_no_more(alliance: Alliance) -> None:
     gateway = alliance.get(B, "gateways.networking.istio.io", "-n", NAMESPACE, "alliance-published")
-    assert [server["hosts"] for server in gateway["spec"]["servers"]] == [[f"bar.xyz.svc.{B}.local"]]
+    hosts = sorted([*alliance.healthcheck_hosts(B), f"bar.xyz.svc.{B}.local"])
+    assert [server["hosts"] for server in gateway["spec"]["servers"]] == [hosts]

@@ -96,10 +96,11 @@ WRONG: dict[str, Callable[[Caller], str]] = {
 }
 
 
-def test_a_good_token_is_answered(caller: Caller) -> None:
+def test_a_good_token_is_answered(alliance: Alliance, caller: Caller) -> None:
     status, body = caller.get("private/federation.json", caller.token())
     assert status == 200
-    assert [service["hostname"] for service in json.loads(body)["publicServices"]] == [f"bar.xyz.svc.{B}.local"]
+    hosts = sorted([*alliance.healthcheck_hosts(B), f"bar.xyz.svc.{B}.local"])
+    assert [service["hostname"] for service in json.loads(body)["publicServices"]] == hosts
 
 
 def test_without_a_token(caller: Caller) -> None:
@@ -132,6 +133,6 @@ def test_public_documents_need_no_token(caller: Caller) -> None:
 def test_nothing_else_is_served(caller: Caller) -> None:
     assert caller.get("private/multicluster.json", caller.token(scope=MULTICLUSTER))[0] == 404
     root = caller.endpoint.removesuffix("metadata/")
-    for path in ("", "metrics", "healthz/ready", "metadata/../metrics"):
+    for path in ("", "metrics", "healthz", "healthz/ready", "metadata/../metrics"):
         answer = caller.pool.request("GET", root + path, retries=False, timeout=10)
         assert answer.status == 404, path

@@ -292,6 +292,7 @@ def test_not_ready_until_the_key_is_there(cluster: Cluster, one: Process) -> Non
     until(lambda: one.get("/healthz/ready")[2] == b"missing: public key\n", 10, "only the key is missing")
     assert one.get("/metadata/public/public.json")[0] == 503
     assert one.get("/healthz/live")[0] == 200
+    assert one.get("/healthz", X_alliance_healthcheck_from=NEIGHBOUR_UUID)[::2] == (200, b"ok\n")
     one.key_file.write_text(cluster.own.public_pem)
     until(one.ready, SOON, "ready")
 

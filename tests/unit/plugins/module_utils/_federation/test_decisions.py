@@ -417,3 +417,27 @@ def test_an_unreadable_neighbour_is_completed_from_its_resource(members: dict[st
 
 def test_the_private_key_is_not_shown() -> None:
     assert "PRIVATE" not in repr(Identity(OWN_UUID, PAIR.private_pem))
+
+
+@pytest.mark.parametrize("planning", [True, False])
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_plan_knows_what_this_run_would_publish(planning: bool, answers: bool, members: dict[str, Member]) -> None:
+    """Also for a member whose exporter answers already, and for one that has none yet."""
+    member = members["b"]
+    now = offer("bar", "old", domain="b.local")
+    member.private = [now if answers else down()]
+    wire = {item: offer(item, domain="b.local").to_dict()["publicServices"] for item in ("bar", "old", "new")}
+    who = member.neighbour()
+    assert who.state is not None
+    state = replace(
+        who.state,
+        published=(*wire["bar"], *wire["old"]),
+        planned_services=tuple(wire["new"]),
+        planned_withdrawals=("old.xyz.svc.b.local",),
+    )
+    learnt = learn(members, who=[replace(who, state=state)], planning=planning)
+    hosts = [[item.hostname for item in source.metadata.public_services] for source in learnt.sources]
+    if planning:
+        assert hosts == [["bar.xyz.svc.b.local", "new.xyz.svc.b.local"]]
+    else:
+        assert hosts == ([["bar.xyz.svc.b.local", "old.xyz.svc.b.local"]] if answers else [])
