@@ -75,3 +75,43 @@ def test_reads_only_and_prints_the_table(options: tuple[str, ...], run: ModuleRu
     for line in result["table"]:
         assert line in output
     assert "ERROR one (neighbour two): connection refused. Remedy: start it" in result["table"]
+
+
+def test_reads_only_and_shows_all_providers(run: ModuleRunner, tmp_path: Path) -> None:
+    """An upstream cluster, one whose platform says what it holds, and one that is somebody else's."""
+    done = {"objects": [{"name": "x"}], "findings": []}
+    variables: dict[str, dict[str, Any]] = {
+        "one": {
+            "root_exchange_result": {**done, "trusted": {"dkp": ["AB"], "partner": ["CD"]}},
+            "service_import_result": {**done, "imported": {"dkp": 2, "partner": 1}},
+        },
+        "dkp": {
+            "alliance_provider": "deckhouse",
+            "istio_module_config_result": done,
+            "root_exchange_result": {**done, "trusted": {"one": ["EF"], "partner": ["CD"]}},
+            "service_import_result": {"trusted": {"one": ["EF"]}, "imported": {"one": 4}, "findings": []},
+        },
+        "partner": {
+            "alliance_provider": "external",
+            "alliance_trust_domain": "partner.local",
+            "root_exchange_result": {"skipped": True, "changed": False},
+            "external_neighbour_result": {"changed": True},
+        },
+    }
+    for name in ("one", "dkp"):
+        state = ClusterState(name=name, uuid=name, trust_domain=f"{name}.local")
+        variables[name]["preflight_state"] = state.to_dict()
+    common = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    hosts = {name: {**common, **values} for name, values in variables.items()}
+    before = len(run.requests())
+    run_playbook(tmp_path, {"istio_federation": {"hosts": hosts}}, TASKS)
+    assert len(run.requests()) == before
+    table = [line.split() for line in json.loads((tmp_path / "result.json").read_text())["table"]]
+    assert table[1:] == [
+        ["dkp", "one", "one.local", "1", "root", "4", "2", "-"],
+        ["dkp", "partner", "partner.local", "no", "0", "-"],
+        ["one", "dkp", "dkp.local", "1", "root", "2", "2", "-"],
+        ["one", "partner", "partner.local", "1", "root", "1", "-"],
+        ["partner", "dkp", "dkp.local", "-", "-", "-", "external"],
+        ["partner", "one", "one.local", "-", "-", "external"],
+    ]
