@@ -128,7 +128,7 @@ def _ingressgateway(gateway: Mapping[str, Any]) -> Object:
         raise _refused(
             f"it has {', '.join(unknown)}", f"it knows {', '.join(sorted((*_GATEWAY_SETTINGS, _NODE_PORT)))}"
         )
-    given = {key: value for key, value in gateway.items() if value not in (None, "")}
+    given = {key: value for key, value in gateway.items() if value not in (None, "", [], {})}
     settings: Object = {setting: given[key] for key, setting in _GATEWAY_SETTINGS.items() if key in given}
     if settings.get("inlet", INLETS[0]) not in INLETS:
         raise _refused(f"inlet is {settings['inlet']}", f"set it to {' or '.join(INLETS)}")

@@ -158,7 +158,8 @@ def _tell(trust: PlatformTrust, neighbour: Neighbour, document: PublicMetadata, 
     trust.resources[name] = federation_resource(
         name,
         trust_domain=str(neighbour.trust_domain),
-        endpoint=neighbour.endpoint or UNKNOWN_ENDPOINT,
+        # The platform puts the documents' paths right behind it.
+        endpoint=(neighbour.endpoint or UNKNOWN_ENDPOINT).rstrip("/") + "/",
         ca=neighbour.ca,
         insecure=neighbour.insecure,
     )
