@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
@@ -34,10 +34,10 @@ def federation_manifests(members: Sequence[Member], external_name: str, previous
             remedy="give its inventory name, as it is in the group of the members",
         )
     earlier = _sections(previous)
-    errors = {item.cluster: item.message for item in reversed(preflight(members)) if item.severity == "error"}
+    refused = {finding.cluster for finding in preflight(members) if finding.severity == "error"}
     sections, left_out = [], []
     for member in sorted(external.neighbours(members), key=lambda item: item.name):
-        missing = _missing(member, errors)
+        missing = _missing(member, refused)
         if member.name in earlier and (missing or member.state is None):
             sections.append(earlier[member.name])
         elif missing is None:
@@ -47,9 +47,9 @@ def federation_manifests(members: Sequence[Member], external_name: str, previous
     return "".join(f"{line}\n" for line in [*_header(external), *left_out]) + "".join(sections)
 
 
-def _missing(member: Member, errors: Mapping[str, str]) -> str | None:
+def _missing(member: Member, refused: Container[str]) -> str | None:
     """Why its manifest can't be written now, or None."""
-    if member.name in errors:
+    if member.name in refused:
         return "not in order"
     if member.state is None and not (member.endpoint and member.declared_domain):
         return "its API could not be read"

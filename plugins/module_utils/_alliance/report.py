@@ -57,7 +57,8 @@ def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult])
         problems += [f"ERROR {member.name}: {failure}" for failure in result.failures] if result else []
         for step in (result.trust, result.imports) if result else ():
             problems += finding_lines((step or {}).get("findings") or [])
-        problems += finding_lines(result.findings) if result else []
+        for finding in result.findings if result else ():
+            problems += finding_lines([{**finding, "cluster": finding.get("cluster") or member.name}])
     return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
 
 

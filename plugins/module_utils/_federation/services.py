@@ -78,14 +78,14 @@ def learn(
     """
     learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
-    results = each(lambda item: _ask(item, federations.get(item.resource_name), identity), known)
+    results = each(lambda item: _ask(item, federations.get(item.resource_name), identity, planning), known)
     for neighbour, result in zip(known, results, strict=True):
         _take(learnt, neighbour, result, federations.get(neighbour.resource_name), planning)
     return learnt
 
 
 def _ask(
-    neighbour: Neighbour, resource: Object | None, identity: Identity | None
+    neighbour: Neighbour, resource: Object | None, identity: Identity | None, planning: bool
 ) -> tuple[FederationMetadata, tuple[Finding, ...]]:
     proved = cached_public((resource or {}).get("status"))
     if neighbour.hold:
@@ -102,7 +102,7 @@ def _ask(
     client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
     prove(client.public()[0], neighbour, proved, identity.uuid)
     new = cached_private(resource.get("status")) is None
-    patient = new and neighbour.provider == names.PROVIDER_DECKHOUSE
+    patient = new and not planning and neighbour.provider == names.PROVIDER_DECKHOUSE
     pauses = PLATFORM_PAUSES_SECONDS if patient else UNAUTHORIZED_PAUSES_SECONDS
     return fetch_federation(client, neighbour.trust_domain, proved, identity, pauses=pauses)
 

@@ -126,7 +126,7 @@ def test_steps_of_another_provider_say_nothing(display: Display) -> None:
     assert rows["a", "p"] == ["no", "2", "-"]
     assert rows["b", "a"] == ["?", "?", "-", "not", "run"]
     assert rows["p", "a"] == ["-", "-", "-", "external"]
-    assert result["table"][7:] == ["", "ERROR -: Service x/y: no such Service"]
+    assert result["table"][7:] == ["", "ERROR a: Service x/y: no such Service"]
 
 
 PARTNER = {

@@ -130,7 +130,7 @@ def test_what_the_platform_holds_counts_before_what_it_was_told() -> None:
 
 
 def test_findings_of_other_steps_are_problems() -> None:
-    unpublished = {**FINDING, "code": "service-not-found", "neighbour": "", "object": "Service x/y"}
+    unpublished = {**FINDING, "code": "service-not-found", "cluster": "", "neighbour": "", "object": "Service x/y"}
     result = HostResult({"trusted": {}, "findings": []}, {"imported": {}, "findings": []}, 0, (), (unpublished,))
     table = alliance_table([member("a"), member("b")], {"a": result})
     assert row(table[1])[-1] == "-"

@@ -255,11 +255,16 @@ def test_a_new_deckhouse_neighbour_has_a_minute_to_learn_our_key(
     assert learnt.outcomes["b"] == offer("bar")
     assert sum(services.PLATFORM_PAUSES_SECONDS) > 60
     assert pauses == list(services.PLATFORM_PAUSES_SECONDS[:2])
-    for provider, known in (("deckhouse", offer("old")), ("istio", None), ("external", None)):
+    for provider, known, planning in (
+        ("deckhouse", offer("old"), False),
+        ("deckhouse", None, True),
+        ("istio", None, False),
+        ("external", None, False),
+    ):
         pauses.clear()
         member.private = [status_error(401)]
         federations = {"b": member.resource(known)}
-        learn(members, who=[member.neighbour(provider=provider)], federations=federations)
+        learn(members, who=[member.neighbour(provider=provider)], federations=federations, planning=planning)
         assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS), provider
 
 
