@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import PRIVATE_READY, condition
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
     GatewayAddress,
@@ -43,8 +44,9 @@ Object = dict[str, Any]
 UNAUTHORIZED = 401
 # A neighbour's exporter takes our key up through a watch, a moment after it was written.
 UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
-# Deckhouse asks its neighbours for their keys once a minute: one that is new here has not seen our key before that.
-PLATFORM_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 16.0, 16.0)
+# Deckhouse asks its neighbours for their keys once a minute, and its exporter sees them in a mounted Secret, which the
+# kubelet renews about once a minute. Only the first run waits for that.
+PLATFORM_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, *(15.0,) * 9)
 # Failures of a member whose real run has not come so far: a plan takes what its API says it will publish.
 NOT_THERE_YET = frozenset({"AwaitingPublic", "FetchFailed", "NonOKResponse", "TokenGenerationFailed"})
 # What a plan shows where only the real run can know.
@@ -101,8 +103,8 @@ def _ask(
     # Proved anew, at this moment: nothing signed goes to somebody else, and nothing is taken from them.
     client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
     prove(client.public()[0], neighbour, proved, identity.uuid)
-    new = cached_private(resource.get("status")) is None
-    patient = new and not planning and neighbour.provider == names.PROVIDER_DECKHOUSE
+    never_asked = condition((resource.get("status") or {}).get("conditions") or [], PRIVATE_READY) is None
+    patient = never_asked and not planning and neighbour.provider == names.PROVIDER_DECKHOUSE
     pauses = PLATFORM_PAUSES_SECONDS if patient else UNAUTHORIZED_PAUSES_SECONDS
     return fetch_federation(client, neighbour.trust_domain, proved, identity, pauses=pauses)
 

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import PRIVATE_READY
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
     PublicMetadata,
@@ -266,6 +267,17 @@ def test_a_new_deckhouse_neighbour_has_a_minute_to_learn_our_key(
         federations = {"b": member.resource(known)}
         learn(members, who=[member.neighbour(provider=provider)], federations=federations, planning=planning)
         assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS), provider
+
+
+def test_a_deckhouse_neighbour_that_refused_a_run_before_is_not_waited_for_again(
+    members: dict[str, Member], pauses: list[float]
+) -> None:
+    member = members["b"]
+    resource = member.resource(None)
+    resource["status"]["conditions"] = [{"type": PRIVATE_READY, "status": "False", "reason": "NonOKResponse"}]
+    member.private = [status_error(401)]
+    learn(members, who=[member.neighbour(provider="deckhouse")], federations={"b": resource})
+    assert pauses == list(services.UNAUTHORIZED_PAUSES_SECONDS)
 
 
 @pytest.mark.parametrize(
