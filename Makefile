@@ -5,7 +5,7 @@ VENV := .venv/bin
 GATES := $(VENV)/python -m tests.gates.run
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-oldest venv-bench demo test lab lab-down lab-status bench lint sanity unit integration e2e
+.PHONY: help venv venv-oldest venv-bench demo test lab lab-down lab-status bench lint sanity unit integration wire e2e
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ unit: venv-oldest ## Unit tests under the newest and the oldest ansible-core
 
 integration: venv ## Modules and exporter against real API servers
 	@$(GATES) integration
+
+wire: venv ## Modules, roles and exporter against a simulated Deckhouse cluster
+	@$(GATES) wire
 
 e2e: venv ## The two clusters of the lab, federated
 	@$(GATES) e2e

@@ -119,6 +119,14 @@ GATES = (
         needs="build",
     ),
     Gate(
+        "wire",
+        pytest(PYTHON, "tests/wire"),
+        "modules, roles and exporter against a simulated Deckhouse cluster",
+        suite=True,
+        timeout=30 * MINUTE,
+        needs="build",
+    ),
+    Gate(
         "e2e",
         pytest(PYTHON, "tests/e2e"),
         "two complete clusters of their own, federated",

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same tokens at the simulated exporter and at ours: both let the right one in and refuse every wrong one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.deckhouse import facts, keys, manifests
+from tests.integration.test_exporter import OURS, manifest, until
+from tests.wire.ours import Ours, Peer, ask
+from tests.wire.wrong_tokens import BROKEN, KNOWN, ONLY_DECKHOUSE, ONLY_OURS, OTHER, WRONG, Bench
+
+FEDERATION = facts.BASE_PATH + facts.FEDERATION_PATH
+PAIRS = {KNOWN: keys.generate(), OTHER: keys.generate()}
+
+Make = Callable[[Bench], Any]
+Answer = tuple[int, str, str]
+
+
+def neighbours(root: str) -> str:
+    """What both exporters know: two neighbours, and one whose key can't be read."""
+    known = {uuid: pair.public_pem for uuid, pair in PAIRS.items()}
+    known[BROKEN] = keys.generate().public_pem.replace("MC", "AA")
+    return json.dumps({uuid: {"clusterUUID": uuid, "authnKeyPub": key, "rootCA": root} for uuid, key in known.items()})
+
+
+class Server:
+    """One of the two exporters, with its clusterUUID."""
+
+    def __init__(self, uuid: str, port: int, ca: str | None) -> None:
+        self.uuid, self.port, self.ca = uuid, port, ca
+
+    def ask(self, make: Make) -> Answer:
+        """Its answer to a header that is made for it now."""
+        bench = Bench(self.uuid, PAIRS[KNOWN], PAIRS[OTHER], int(time.time()))
+        return ask(self.port, FEDERATION, make(bench), ca=self.ca)
+
+
+def right(bench: Bench) -> str:
+    return f"Bearer {bench.token()}"
+
+
+@pytest.fixture(scope="module")
+def deckhouse(dkp: Peer) -> Iterator[Server]:
+    kube = dkp.simulator.kube
+    remote = neighbours(dkp.option()["metadata_ca"])
+    kube.apply([manifests.secret(facts.REMOTE_SECRET, {facts.REMOTE_KEY: remote})])
+    yield Server(dkp.simulator.uuid(), dkp.exporter.port, dkp.simulator.ca.certificate)
+    dkp.simulator.step()
+
+
+@pytest.fixture(scope="module")
+def own(ours: Ours) -> Iterator[Server]:
+    """Whom it really knows is written again afterwards."""
+    name, key = "alliance-remote-public-metadata", "remote-public-metadata.json"
+    kind = ours.cluster.client.kind_of({"apiVersion": "v1", "kind": "Secret"})
+    before = ours.cluster.client.get(kind, name, OURS)
+
+    def write(data: str) -> None:
+        ours.cluster.apply(manifest("v1", "Secret", name, OURS, data={key: data}))
+
+    write(base64.b64encode(neighbours(ours.cluster.root).encode()).decode())
+    server = Server(ours.cluster.uuid, ours.exporter.port, None)
+    until(lambda: server.ask(right)[0] == 200, 10, "it has taken the neighbours up")
+    yield server
+    if before is not None:
+        write(before["data"][key])
+
+
+def test_there_are_many_wrong_tokens() -> None:
+    assert len(WRONG) >= 40
+
+
+def test_the_right_token_is_let_in_by_both(deckhouse: Server, own: Server) -> None:
+    assert [deckhouse.ask(right)[0], own.ask(right)[0]] == [200, 200]
+
+
+def test_the_other_neighbour_is_let_in_by_both(deckhouse: Server, own: Server) -> None:
+    def make(bench: Bench) -> str:
+        return f"Bearer {bench.signed(bench.claims(sub=OTHER), pair=bench.other)}"
+
+    assert [deckhouse.ask(make)[0], own.ask(make)[0]] == [200, 200]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_token_is_refused_by_the_platform(name: str, deckhouse: Server) -> None:
+    refused(deckhouse.ask(WRONG[name]))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_token_is_refused_by_us(name: str, own: Server) -> None:
+    refused(own.ask(WRONG[name]))
+
+
+def refused(answer: Answer) -> None:
+    status, _type, body = answer
+    assert status == 401
+    assert body.startswith("Authentication error: ")
+    assert "ingressGateways" not in body
+
+
+@pytest.mark.parametrize("name", ONLY_DECKHOUSE)
+def test_the_platform_is_stricter(name: str, deckhouse: Server, own: Server) -> None:
+    """What our modules send must not depend on our own exporter's kindness."""
+    assert [deckhouse.ask(ONLY_DECKHOUSE[name])[0], own.ask(ONLY_DECKHOUSE[name])[0]] == [401, 200]
+
+
+@pytest.mark.parametrize("name", ONLY_OURS)
+def test_we_are_stricter(name: str, deckhouse: Server, own: Server) -> None:
+    """The platform looks neither at iss nor at nbf, whatever they say."""
+    assert [deckhouse.ask(ONLY_OURS[name])[0], own.ask(ONLY_OURS[name])[0]] == [200, 401]
+
+
+def test_the_platform_grants_no_leeway(dkp: Peer, deckhouse: Server) -> None:
+    """A clock that is a minute ahead refuses every token."""
+    for ahead, status in ((50, 200), (61, 401)):
+        dkp.exporter.now = lambda ahead=ahead: time.time() + ahead
+        try:
+            assert deckhouse.ask(right)[0] == status
+        finally:
+            dkp.exporter.now = time.time
+
+
+def test_a_token_is_good_for_one_server(deckhouse: Server, own: Server) -> None:
+    """What was sent to one can't be used at the other, although both know the sender."""
+    bench = Bench(deckhouse.uuid, PAIRS[KNOWN], PAIRS[OTHER], int(time.time()))
+    assert own.ask(lambda _own: right(bench))[0] == 401
+
+
+def test_the_first_failing_check_is_the_one_that_is_told(deckhouse: Server) -> None:
+    """Everything is wrong at first; one thing after another is put right."""
+    repairs: list[tuple[dict[str, Any], str]] = [
+        ({"aud": "x", "scope": "x", "exp": 1, "sub": "x"}, "meant for somebody else"),
+        ({"scope": "x", "exp": 1, "sub": "x"}, "another scope"),
+        ({"exp": 1, "sub": "x"}, "expired"),
+        ({"sub": "x"}, "not known"),
+        ({"sub": BROKEN}, "can't be decoded"),
+        ({"sub": OTHER}, "signature"),
+    ]
+    for changes, said in repairs:
+        body = deckhouse.ask(lambda bench, changes=changes: f"Bearer {bench.token(**changes)}")[2]
+        assert said in body
