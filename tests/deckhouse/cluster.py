@@ -65,7 +65,8 @@ class DeckhouseCluster:
         site = Site(setup.domain, setup.template, self.ca, tls, setup.exporter_image, setup.node_port, setup.newer)
         self.stand_in = None if setup.data_plane else StandIn(self.kube)
         self.platform = Platform(self.kube, site, self.stand_in)
-        self._lock = threading.Lock()
+        # Held during each cycle: who takes it stops the platform for a while.
+        self.lock = threading.Lock()
 
     @property
     def endpoint(self) -> str:
@@ -91,12 +92,12 @@ class DeckhouseCluster:
 
     def reconcile(self) -> None:
         """One cycle of the controller."""
-        with self._lock:
+        with self.lock:
             self.platform.reconcile()
 
     def consume(self) -> None:
         """One cycle of the consumer."""
-        with self._lock:
+        with self.lock:
             if self.platform.settings.federation:
                 self._consume()
         if self.exporter.port:
