@@ -58,17 +58,20 @@ class Run:
 
 
 class Alliance:
-    """Runs against clusters of one lab; `neighbours` are members without a cluster here: their variables by name."""
+    """Runs against clusters of one lab.
+
+    `variables` are of the inventory, by member: in addition to a cluster's own, or of members without a cluster here.
+    """
 
     def __init__(
         self,
         lab: Lab,
         clusters: Sequence[str] = CLUSTERS,
-        neighbours: Mapping[str, Mapping[str, Any]] | None = None,
+        variables: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.lab = lab
         self.clusters = tuple(clusters)
-        self._neighbours = neighbours or {}
+        self.variables = {name: dict(entries) for name, entries in (variables or {}).items()}
 
     @property
     def inventory(self) -> Path:
@@ -76,7 +79,10 @@ class Alliance:
         folder = self.lab.layout.folder
         document = yaml.safe_load((folder / "inventory.yml").read_text())
         group = document["istio_federation"]
-        group["hosts"] = {**{name: group["hosts"][name] for name in self.clusters}, **self._neighbours}
+        group["hosts"] = {
+            name: {**group["hosts"].get(name, {}), **self.variables.get(name, {})}
+            for name in (*self.clusters, *(name for name in self.variables if name not in self.clusters))
+        }
         path = folder / MEMBERS
         path.write_text(yaml.safe_dump(document, sort_keys=False))
         return path

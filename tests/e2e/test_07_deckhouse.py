@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .alliance import NAMESPACE, A, Alliance, Run
+from .alliance import NAMESPACE, PUBLIC_LABEL, A, Alliance, Run
 from .partner import DOMAIN, NAME, Partner
 from .test_02_publishing import until
 from tests.demo.calls import call_until, curl
@@ -209,22 +209,58 @@ def test_then_nothing_is_left_to_do(mixed: Alliance) -> None:
         assert table(run)[edge][-1] == "-", run.output
 
 
-def test_a_service_that_is_withdrawn_is_forgotten(mixed: Alliance) -> None:
-    """Through the label, as the owner of a service does it, on either side."""
+def test_the_inventory_publishes_services_of_the_platforms_cluster(mixed: Alliance) -> None:
+    mixed.variables[C] = {"alliance_public_services": ["xyz/foo"]}
+    mixed.converge()
+    assert PUBLIC_LABEL in mixed.get(C, "service", "-n", "xyz", "foo")["metadata"]["labels"]
+    assert _hosts(C, "foo", "bar") <= _imported(mixed, A), "what others published stays published"
+    assert call_until(mixed.lab, A, "foo", f"http://foo.xyz.svc.{C}.local/")["cluster"] == C
+    mixed.variables[C] = {"alliance_public_services": []}
+    mixed.converge()
+    assert PUBLIC_LABEL not in mixed.get(C, "service", "-n", "xyz", "foo")["metadata"]["labels"]
+    assert _imported(mixed, A) & _hosts(C, "foo", "bar") == _hosts(C, "bar")
+    del mixed.variables[C]
+
+
+def test_a_service_that_its_owner_withdraws_is_forgotten(mixed: Alliance) -> None:
+    published = ((A, "foo"), (C, "bar"))
     try:
-        for cluster, service in ((A, "foo"), (C, "bar")):
+        for cluster, service in published:
             mixed.publish(cluster, service, public=False)
-        until(lambda: f"foo.xyz.svc.{A}.local" not in _imported(mixed, C), "the platform forgets the service")
-
-        def forgotten() -> bool:
-            mixed.converge()
-            return f"bar.xyz.svc.{C}.local" not in _imported(mixed, A)
-
-        until(forgotten, "a run forgets the service")
+        until(lambda: not _hosts(A, "foo") & _imported(mixed, C), "the platform forgets the service")
+        mixed.converge()
+        assert not _hosts(C, "bar") & _imported(mixed, A)
     finally:
-        for cluster, service in ((A, "foo"), (C, "bar")):
+        for cluster, service in published:
             mixed.publish(cluster, service, public=True)
     mixed.converge()
+    assert _hosts(C, "bar") <= _imported(mixed, A)
+
+
+def test_a_platform_that_is_down_costs_the_others_nothing(mixed: Alliance) -> None:
+    before = _imported(mixed, A)
+    mixed.lab.stop([C])
+    try:
+        run = mixed.run()
+        assert run.status != 0
+        assert run.recap["failures"] == {C: 1}
+        assert f"ERROR {C}: its API could not be read in this run" in run.output
+        assert _imported(mixed, A) == before
+    finally:
+        mixed.lab.start([C])
+
+
+def test_the_next_run_finds_everything_as_it_was(mixed: Alliance) -> None:
+    call_until(mixed.lab, A, "foo", f"http://bar.xyz.svc.{C}.local/")
+    call_until(mixed.lab, C, "bar", f"http://foo.xyz.svc.{A}.local/")
+    mixed.converge()
+    before = mixed.writes()
+    assert mixed.converge().changed() == {}
+    assert mixed.writes() == before
+
+
+def _hosts(cluster: str, *services: str) -> set[str]:
+    return {f"{service}.xyz.svc.{cluster}.local" for service in services}
 
 
 def _imported(mixed: Alliance, cluster: str) -> set[str]:
