@@ -62,10 +62,12 @@ def owned_fields(live: Mapping[str, Any], manager: str) -> Object | None:
 
 def needs_apply(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> bool:
     """True when applying C(desired) (normalised) as C(manager) would change the live object or its ownership."""
+    stated = _without_identity(desired)
     fields = owned_fields(live, manager)
     if fields is None:
-        return True
-    return not _same(_without_identity(desired), live, fields, False)
+        # A manifest that states nothing but a name leaves no trace: it asks for no more than being there.
+        return bool(stated)
+    return not _same(stated, live, fields, False)
 
 
 def merged(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> Object:

@@ -54,6 +54,14 @@ def test_different_maps(data: dict[str, str]) -> None:
     assert needs_apply(desired(data=data), live({"data": {"a": "1", "b": "2"}}, entry(DATA)), ME)
 
 
+def test_a_manifest_that_states_nothing_asks_for_being_there() -> None:
+    """The API server keeps no entry for it; fields that were stated before are given up."""
+    found = live({"data": {"a": "1", "b": "2"}}, entry(DATA, "somebody"))
+    assert not needs_apply(desired(), found, ME)
+    assert not needs_apply(desired(), live({}, entry({})), ME)
+    assert needs_apply(desired(), live({"data": {"a": "1", "b": "2"}}, entry(DATA)), ME)
+
+
 def test_fields_of_others_are_theirs() -> None:
     found = live({"data": {"a": "1", "b": "2", "c": "3"}}, entry(DATA), entry({"f:data": {"f:c": {}}}, "kubectl"))
     assert not needs_apply(desired(data={"a": "1", "b": "2"}), found, ME)
