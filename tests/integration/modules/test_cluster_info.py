@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
 
 from tests.integration.ansible_module import ModuleRunner
 from tests.integration.conftest import Admin
-from tests.integration.neighbour import make_root
+from tests.integration.neighbour import Neighbour, make_root
+from tests.integration.platform import ADDRESS, UUID, Platform
 
 OURS, ISTIO = "info-alliance", "info-istio"
 PLACE = {"namespace": OURS, "root_namespace": ISTIO}
@@ -150,3 +152,56 @@ def test_credentials_in_a_kubeconfig_given_as_a_dictionary_are_hidden(run: Modul
     assert '"kubeconfig": {' in done.output, "the output tells no options"
     assert done.result["state"]["name"] == "cluster-t"
     assert not [secret for secret in secrets if secret in done.output]
+
+
+@pytest.fixture(scope="module")
+def platform(admin: Admin, make_neighbour: Callable[[str], Neighbour]) -> Iterator[Platform]:
+    made = Platform(admin, make_neighbour("platform"))
+    made.install()
+    yield made
+    made.remove()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_reads_only_a_platform_that_has_no_mesh_yet(check: bool, run: ModuleRunner, platform: Platform) -> None:
+    """What is missing is awaited, and nothing of it is an error."""
+    done = run("cluster_info", check=check, provider="deckhouse")
+    state = done.result["state"]
+    assert (done.result["changed"], done.writes) == (False, ())
+    assert state["findings"] == []
+    assert (state["provider"], state["uuid"], state["trust_domain"]) == ("deckhouse", UUID, "")
+    assert state["module_config_version"] is None
+    assert state["metadata_endpoint"] == "https://istio.platform.example/metadata/"
+    missing = " ".join(state["awaiting"])
+    for part in ("ModuleConfig istio", "root certificate", "key pair", "ingress gateway", "metadata-exporter"):
+        assert part in missing
+    # The definition itself is there: the tests of other modules need it.
+    assert "IstioFederation" not in missing
+
+
+def test_reads_only_a_platform_that_is_ready(run: ModuleRunner, admin: Admin, platform: Platform) -> None:
+    platform.make_ready()
+    label = {"federation.istio.deckhouse.io/public-service": ""}
+    admin.apply(obj("v1", "Service", "info-xyz", "dkp", labels=label, spec={"ports": [{"name": "http", "port": 80}]}))
+    done = run("cluster_info", provider="deckhouse", gather_published=True)
+    state = done.result["state"]
+    assert (done.result["changed"], done.writes) == (False, ())
+    assert state["awaiting"] == []
+    assert state["namespace"] == state["root_namespace"] == "d8-istio"
+    assert state["trust_domain"] == state["cluster_domain"] == platform.exporter.domain
+    assert state["revision"] == "v1x25"
+    assert (state["roots"], state["root_fingerprints"]) == (platform.exporter.root, platform.exporter.fingerprints)
+    assert state["authn_key_pub"] == platform.exporter.keys.public_pem
+    assert state["gateways"] == [{"address": ADDRESS, "port": 15443}]
+    assert (state["gateway_exists"], state["exporter_ready"]) == (True, True)
+    assert state["metadata_endpoint"] == "https://istio-metadata.platform.example/metadata/"
+    assert state["metadata_ca"] == platform.exporter.option()["metadata_ca"]
+    assert state["module_config_version"] == 2
+    assert f"dkp.info-xyz.svc.{platform.exporter.domain}" in {item["hostname"] for item in state["published"]}
+    assert "not for us" not in done.output
+
+
+def test_the_inventory_may_name_the_endpoint_of_a_platform(run: ModuleRunner, platform: Platform) -> None:
+    named = "https://metadata.example.com/metadata/"
+    state = run("cluster_info", provider="deckhouse", metadata_endpoint=named).result["state"]
+    assert state["metadata_endpoint"] == named
