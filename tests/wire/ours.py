@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ class Peer:
 
     def __init__(self, name: str, simulator: DeckhouseCluster | Standalone) -> None:
         self.name = name
-        self.simulator = simulator
+        self.simulator: Any = simulator
         self.exporter = simulator.exporter
         self.domain = simulator.setup.domain
 
@@ -112,6 +114,11 @@ class Ours:
     def conditions(self, peer: Peer) -> dict[str, Object]:
         """Its conditions by type."""
         return {item["type"]: item for item in self.status(peer)["conditions"]}
+
+
+def clock(offset: float) -> Callable[[], float]:
+    """A clock that is so many seconds ahead of this machine's."""
+    return lambda: time.time() + offset
 
 
 def ask(port: int, path: str, authorization: str | None, *, ca: str | None = None) -> tuple[int, str, str]:

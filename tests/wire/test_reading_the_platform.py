@@ -12,7 +12,7 @@ import pytest
 from tests.deckhouse import deviations, facts
 from tests.deckhouse.deviations import Deviation
 from tests.integration.test_exporter import OURS
-from tests.wire.ours import Ours, Peer, ask
+from tests.wire.ours import Ours, Peer, ask, clock
 from tests.wire.proxy import everything_leads_to
 
 Peers = tuple[Peer, Peer]
@@ -106,7 +106,7 @@ def test_a_refusal_is_quoted(ours: Ours, exchanged: Peers) -> None:
     """The platform says why, in plain text. Its clock is ahead here, and it grants no leeway."""
     dkp, _partner = exchanged
     before = ours.imported()
-    dkp.exporter.now = lambda: time.time() + 90
+    dkp.exporter.now = clock(90)
     try:
         trusted, done = ours.trust(*exchanged), ours.entries(*exchanged)
     finally:
@@ -124,7 +124,7 @@ def test_a_refusal_is_quoted(ours: Ours, exchanged: Peers) -> None:
 def test_a_clock_that_is_a_little_off_is_no_trouble(ours: Ours, exchanged: Peers) -> None:
     dkp, _partner = exchanged
     for offset in (-25, 25):
-        dkp.exporter.now = lambda offset=offset: time.time() + offset
+        dkp.exporter.now = clock(offset)
         try:
             assert ours.entries(*exchanged).findings == {}
         finally:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from tests.deckhouse import facts, keys, manifests
 from tests.integration.test_exporter import OURS, manifest, until
-from tests.wire.ours import Ours, Peer, ask
+from tests.wire.ours import Ours, Peer, ask, clock
 from tests.wire.wrong_tokens import BROKEN, KNOWN, ONLY_DECKHOUSE, ONLY_OURS, OTHER, WRONG, Bench
 
 FEDERATION = facts.BASE_PATH + facts.FEDERATION_PATH
@@ -42,6 +42,10 @@ class Server:
         """Its answer to a header that is made for it now."""
         bench = Bench(self.uuid, PAIRS[KNOWN], PAIRS[OTHER], int(time.time()))
         return ask(self.port, FEDERATION, make(bench), ca=self.ca)
+
+
+def with_claims(changes: Mapping[str, Any]) -> Make:
+    return lambda bench: f"Bearer {bench.token(**changes)}"
 
 
 def right(bench: Bench) -> str:
@@ -122,7 +126,7 @@ def test_we_are_stricter(name: str, deckhouse: Server, own: Server) -> None:
 def test_the_platform_grants_no_leeway(dkp: Peer, deckhouse: Server) -> None:
     """A clock that is a minute ahead refuses every token."""
     for ahead, status in ((50, 200), (61, 401)):
-        dkp.exporter.now = lambda ahead=ahead: time.time() + ahead
+        dkp.exporter.now = clock(ahead)
         try:
             assert deckhouse.ask(right)[0] == status
         finally:
@@ -146,5 +150,5 @@ def test_the_first_failing_check_is_the_one_that_is_told(deckhouse: Server) -> N
         ({"sub": OTHER}, "signature"),
     ]
     for changes, said in repairs:
-        body = deckhouse.ask(lambda bench, changes=changes: f"Bearer {bench.token(**changes)}")[2]
+        body = deckhouse.ask(with_claims(changes))[2]
         assert said in body

@@ -139,6 +139,10 @@ def _padded(bench: Bench) -> str:
     return _joined(*(part + "=" * (-len(part) % 4) for part in _parts(bench)))
 
 
+def _bearer(make: Callable[[Bench], str]) -> Callable[[Bench], str | None]:
+    return lambda bench: f"Bearer {make(bench)}"
+
+
 # Each stands for a mistake or a forgery that has happened somewhere.
 HEADERS: dict[str, Callable[[Bench], str | None]] = {
     "no header": lambda bench: None,
@@ -201,7 +205,7 @@ TOKENS: dict[str, Callable[[Bench], str]] = {
 }
 WRONG: dict[str, Callable[[Bench], str | None]] = {
     **HEADERS,
-    **{name: lambda bench, make=make: f"Bearer {make(bench)}" for name, make in TOKENS.items()},
+    **{name: _bearer(make) for name, make in TOKENS.items()},
 }
 
 # Where one is stricter than the other.
