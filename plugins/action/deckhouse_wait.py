@@ -62,11 +62,13 @@ class ActionModule(ActionBase):
             # An API server that is away for a moment is one more thing to wait for.
             missing = [str(looked.get("msg"))] if looked.get("failed") else looked["awaiting"]
             last = {**last, "awaiting": missing} if looked.get("failed") else looked
-            if not missing or self._task.check_mode or time.monotonic() >= end or _hopeless(last["state"]):
+            if not missing or self._task.check_mode or _hopeless(last["state"]):
                 break
             if missing != shown:
                 display.display(f"{cluster}: the platform is still to make: {'; '.join(missing)}")
                 shown = missing
+            if time.monotonic() >= end:
+                break
             time.sleep(max(options["interval"], 0))
         return self._end(last, cluster, options["timeout"])
 
