@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import parse_shared_mesh_config
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 
 from tests.gates.cycle import Step, cycle
 from tests.integration.ansible_module import Cycle, ModuleRun, ModuleRunner
@@ -273,3 +275,131 @@ def test_the_plan_on_a_fresh_cluster_needs_no_exporter(run: ModuleRunner, one: N
     assert plan.writes == ()
     assert plan.result["trusted"] == {one.name: one.fingerprints}
     assert trust(run, one).objects == plan.objects
+
+
+PLATFORM = {"namespace": "trust-platform", "provider": "deckhouse"}
+
+
+@pytest.fixture(scope="module")
+def platform_set(admin: Admin, run: ModuleRunner) -> Iterator[str]:
+    """The id of the ApplySet on a platform; nothing of the other tests is left, nothing of these stays."""
+    admin.namespace(PLATFORM["namespace"])
+    run("trust_anchors", neighbours=[], state="absent", **PLACES)
+    yield ApplySet("alliance-trust", PLATFORM["namespace"]).id
+    run("trust_anchors", neighbours=[], state="absent", **PLATFORM)
+
+
+def tell(run: ModuleRunner, *neighbours: Any, **more: Any) -> ModuleRun:
+    option = [item.option() if isinstance(item, Neighbour) else item for item in neighbours]
+    return run("trust_anchors", neighbours=option, **PLATFORM, **more)
+
+
+def fetched(admin: Admin, neighbour: Neighbour, **changes: str) -> None:
+    """The platform writes what it has fetched from a neighbour."""
+    known = {"clusterUUID": neighbour.uuid, "authnKeyPub": neighbour.keys.public_pem, "rootCA": neighbour.root}
+    resource = {"apiVersion": FEDERATION, "kind": "IstioFederation", "metadata": {"name": neighbour.name}}
+    status = {"metadataCache": {"public": {**known, **changes}}}
+    admin.apply({**resource, "status": status}, manager="platform", subresource="status")
+
+
+@cycle
+def test_cycle_on_a_platform(
+    step: Step,
+    run: ModuleRunner,
+    expect_platform: Cycle,
+    admin: Admin,
+    platform_set: str,
+    one: Neighbour,
+    two: Neighbour,
+) -> None:
+    """One neighbour; then another one joins; then all goes. Nothing but resources is written, and no status."""
+    if step.action == "delete":
+        done = tell(run, check=step.check, state="absent")
+    else:
+        neighbours = [one] if step.action == "create" else [one, two]
+        done = tell(run, *neighbours, check=step.check)
+        assert done.result["trusted"] == {item.name: item.fingerprints for item in neighbours}
+        assert done.result["findings"] == []
+        if step.mode == "real":
+            for item in neighbours:
+                found = admin.get("IstioFederation", None, item.name, FEDERATION)
+                assert found is not None
+                option = item.option()
+                spec = found["spec"]
+                assert (spec["trustDomain"], spec["metadataEndpoint"]) == (item.domain, option["metadata_endpoint"])
+                assert spec["metadata"]["clusterCA"] == option["metadata_ca"]
+                assert not found.get("status")
+                assert found["metadata"]["labels"]["applyset.kubernetes.io/part-of"] == platform_set
+    expect_platform(step, done)
+    assert {kind for _action, kind, _name in done.objects} <= {"IstioFederation", "ConfigMap"}
+    assert admin.names("Secret", PLATFORM["namespace"]) == set()
+    assert admin.names("ConfigMap", PLATFORM["namespace"]) <= {"alliance-trust"}
+    if step.action == "delete" and step.mode == "real":
+        assert admin.get("IstioFederation", None, one.name, FEDERATION) is None
+
+
+@pytest.fixture(scope="module")
+def expect_platform() -> Cycle:
+    return Cycle()
+
+
+def test_a_platform_is_not_told_of_who_is_not_proved(
+    run: ModuleRunner, admin: Admin, platform_set: str, one: Neighbour, two: Neighbour
+) -> None:
+    one.told_root = make_root(one.domain)
+    try:
+        done = tell(run, one, two)
+    finally:
+        one.told_root = one.root
+    assert [item["code"] for item in done.findings[one.name]] == ["public-InvalidPublicMetadata"]
+    assert set(done.result["trusted"]) == {two.name}
+    assert admin.get("IstioFederation", None, one.name, FEDERATION) is None
+    # Once it was told, it stays so while the neighbour is away.
+    assert tell(run, one, two).findings == {}
+    one.stop()
+    try:
+        away = tell(run, one, two)
+    finally:
+        one.start()
+    assert [item["code"] for item in away.findings[one.name]] == ["public-FetchFailed"]
+    assert (away.result["changed"], away.writes) == (False, ())
+
+
+def test_the_status_of_a_platform_is_never_touched(
+    run: ModuleRunner, admin: Admin, platform_set: str, one: Neighbour, two: Neighbour
+) -> None:
+    tell(run, one, two)
+    fetched(admin, one)
+    fetched(admin, two, rootCA=one.root)
+    before = status(admin, one), status(admin, two)
+    done = tell(run, one, two, status_refresh=0)
+    assert (done.result["changed"], done.writes) == (False, ())
+    assert (status(admin, one), status(admin, two)) == before
+    (finding,) = done.findings[two.name]
+    assert finding["code"] == "platform-differs"
+    assert one.fingerprints[0] in finding["message"]
+    assert two.fingerprints[0] in finding["message"]
+    assert set(done.findings) == {two.name}
+
+
+@pytest.mark.parametrize("name", ["trust-one", "theirs"])
+def test_somebody_elses_resource_on_a_platform_is_not_taken(
+    name: str, run: ModuleRunner, admin: Admin, platform_set: str, one: Neighbour, two: Neighbour
+) -> None:
+    tell(run, state="absent")
+    theirs = federation_resource(name, trust_domain=one.domain, endpoint="https://x.example/metadata/")
+    admin.apply(theirs)
+    try:
+        done = tell(run, one, two)
+        (finding,) = done.findings[one.name]
+        assert (finding["code"], finding["object"]) == ("federation-taken", f"IstioFederation {name}")
+        assert set(done.result["trusted"]) == {two.name}
+        # The remedy works: given to the set by its label, it is ours, or replaced by ours.
+        _text, _sep, label = finding["remedy"].rpartition(" ")
+        key, _equals, value = label.partition("=")
+        given = {**theirs, "metadata": {"name": name, "labels": {key: value}}}
+        admin.apply(given)
+        assert tell(run, one, two).findings == {}
+        assert (admin.get("IstioFederation", None, "theirs", FEDERATION)) is None
+    finally:
+        tell(run, state="absent")
