@@ -65,6 +65,8 @@ def wait(shown: list[str], clock: list[float]) -> Callable[..., tuple[dict[str, 
         modules = Modules(list(cluster), metadata or [PUBLIC])
         task = MagicMock(args=arguments, async_val=0, check_mode=check)
         action = deckhouse_wait.ActionModule(task, MagicMock(), MagicMock(), MagicMock(), MagicMock(), MagicMock())
+        # The loader sets it, and errors are told by it.
+        action._load_name = "meshalliance.istio.deckhouse_wait"
         action._execute_module = modules  # type: ignore[method-assign]
         return dict(action.run(task_vars={"inventory_hostname": "cluster-c"})), modules
 
