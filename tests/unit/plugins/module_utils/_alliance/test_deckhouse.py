@@ -43,6 +43,10 @@ def test_multicluster_is_a_parameter_of_its_own() -> None:
     assert settings({}, multicluster=True) == {"federation": {"enabled": True}, "multicluster": {"enabled": True}}
 
 
+def test_a_variable_shared_with_upstream_clusters_may_say_more() -> None:
+    assert settings({"metadata_node_port": 30444}) == {"federation": {"enabled": True}}
+
+
 def test_the_gateway_has_the_settings_that_are_given() -> None:
     gateway = {
         "inlet": "NodePort",
