@@ -104,10 +104,10 @@ def carry_out(
         for warning in outcome.warnings:
             module.warn(warning)
         changes, unchanged = outcome.changes, outcome.unchanged
-    return _change_results(changes, unchanged, applier.manager, with_diff=module._diff)
+    return change_results(changes, unchanged, applier.manager, with_diff=module._diff)
 
 
-def _change_results(changes: list[Change], unchanged: int, manager: str, *, with_diff: bool) -> dict[str, Any]:
+def change_results(changes: list[Change], unchanged: int, manager: str, *, with_diff: bool) -> dict[str, Any]:
     """The part of a result that tells what was, or in check mode would be, written.
 
     The diff is made only when it is asked for: with many objects it is most of the result.

@@ -104,7 +104,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.publishin
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     KUBERNETES_LIBRARIES,
-    _change_results,
+    change_results,
     client_of,
     cluster_module,
     run,
@@ -126,7 +126,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
             str(AllianceError(finding.message, cluster=cluster, obj=finding.object, remedy=finding.remedy or None))
         )
     return {
-        **_change_results(changes_of(done), publication.unchanged, PUBLISH_MANAGER, with_diff=module._diff),
+        **change_results(changes_of(done), publication.unchanged, PUBLISH_MANAGER, with_diff=module._diff),
         **told(done),
         "findings": [finding.to_dict() for finding in findings],
     }

@@ -273,7 +273,6 @@ def test_the_neighbour_pastes_what_it_was_handed(member: World) -> None:
     until(in_the_mesh, 20, "the platform imports what it publishes")
 
 
-@pytest.mark.xfail(strict=True, reason="the handover takes the endpoint as the inventory has it")
 def test_an_endpoint_is_handed_over_with_its_slash() -> None:
     """The platform puts the documents' paths right behind it."""
     endpoint = "https://istio.example.com/metadata"

@@ -20,6 +20,11 @@ def metadata_endpoint(address: GatewayAddress) -> str:
     return f"https://{host}{port}{METADATA_PATH}"
 
 
+def base_url(endpoint: str) -> str:
+    """An endpoint as it is written for others: with its slash, for some put a document's path right behind it."""
+    return endpoint.rstrip("/") + "/"
+
+
 def endpoint_hosts(service: Mapping[str, Any] | None, nodes: Iterable[Mapping[str, Any]]) -> list[str]:
     """IP addresses and DNS names of the gateway's Service: its load balancer's, or for NodePort those of all nodes.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import base_url
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     PROVIDER_DECKHOUSE,
     PROVIDER_EXTERNAL,
@@ -85,7 +86,8 @@ class Member:
     @property
     def known_endpoint(self) -> str | None:
         """Where its exporter is, as neighbours see it: as declared, else as found in the cluster."""
-        return self.endpoint or (self.state.metadata_endpoint if self.state else None)
+        endpoint = self.endpoint or (self.state.metadata_endpoint if self.state else None)
+        return base_url(endpoint) if endpoint else None
 
     @property
     def known_ca(self) -> str | None:

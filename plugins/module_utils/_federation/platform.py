@@ -20,6 +20,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
     split_certificates,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import base_url
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     cached_public,
     federation_resource,
@@ -158,8 +159,7 @@ def _tell(trust: PlatformTrust, neighbour: Neighbour, document: PublicMetadata, 
     trust.resources[name] = federation_resource(
         name,
         trust_domain=str(neighbour.trust_domain),
-        # The platform puts the documents' paths right behind it.
-        endpoint=(neighbour.endpoint or UNKNOWN_ENDPOINT).rstrip("/") + "/",
+        endpoint=base_url(neighbour.endpoint or UNKNOWN_ENDPOINT),
         ca=neighbour.ca,
         insecure=neighbour.insecure,
     )
