@@ -18,6 +18,7 @@ from tests.deckhouse.consumer import Own
 from tests.deckhouse.exporter import Exporter
 from tests.deckhouse.folder import Folder
 from tests.deckhouse.kube import Kube
+from tests.deckhouse.mounted import Mounted
 from tests.deckhouse.platform import Platform, Site
 from tests.deckhouse.stand_in import StandIn
 
@@ -59,6 +60,10 @@ class DeckhouseCluster:
         self.kube = Kube(setup.kubeconfig)
         self.exporter = Exporter(self)
         self.probe: Callable[[Mapping[str, Any]], str | None] | None = None
+        # Whether a peer that has another clusterUUID than before is refused.
+        self.compares_uuid = False
+        # What the exporter sees of the neighbours' Secret, which is mounted into its pod.
+        self.mounted = Mounted(lambda: self.kube.text("Secret", facts.REMOTE_SECRET, facts.REMOTE_KEY))
         self._folder = Folder(setup.folder)
         hosts = facts.exporter_hosts(setup.template)
         self.ca, tls, self._chain = self._folder.ingress(setup.domain, [setup.listen[0], "localhost", *hosts])
@@ -110,6 +115,7 @@ class DeckhouseCluster:
             self.kube.text("Secret", facts.KEYPAIR_SECRET, facts.PRIVATE_KEY) or None,
             self.exporter.now,
             self.probe,
+            self.compares_uuid,
         )
         federations = self.kube.list("IstioFederation")
         with ThreadPoolExecutor(8) as pool:
@@ -126,6 +132,7 @@ class DeckhouseCluster:
     def _use(self, federations: list[Object]) -> None:
         remote = json.dumps(mesh.remote_metadata(federations))
         self.kube.apply([manifests.secret(facts.REMOTE_SECRET, {facts.REMOTE_KEY: remote})])
+        self.mounted.text()
         mesh_config.write(self.kube, mesh.ca_certificates(federations))
         wanted = mesh.service_entries(federations, {**manifests.LABELS, **IMPORTED})
         self.kube.apply(wanted)
@@ -155,8 +162,8 @@ class DeckhouseCluster:
         return self.kube.text("ConfigMap", facts.UUID_CONFIGMAP, facts.UUID_KEY, facts.UUID_NAMESPACE)
 
     def peers(self) -> Mapping[str, Any]:
-        """The peers' public metadata by clusterUUID."""
-        text = self.kube.text("Secret", facts.REMOTE_SECRET, facts.REMOTE_KEY)
+        """The peers' public metadata by clusterUUID, as far as it has arrived in the exporter's pod."""
+        text = self.mounted.text()
         peers: Mapping[str, Any] = json.loads(text) if text else {}
         return peers
 

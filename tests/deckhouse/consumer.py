@@ -22,13 +22,17 @@ Status = dict[str, Any]
 
 @dataclass(frozen=True)
 class Own:
-    """The cluster that asks. private_pem is None while there is no key pair. probe: see probe.py."""
+    """The cluster that asks. private_pem is None while there is no key pair. probe: see probe.py.
+
+    compares_uuid: whether a peer that has another clusterUUID than before is refused.
+    """
 
     domain: str
     uuid: str
     private_pem: str | None = field(repr=False)
     now: Callable[[], float] = time.time
     probe: Callable[[Mapping[str, Any]], str | None] | None = None
+    compares_uuid: bool = False
 
 
 class _ExchangeError(Exception):
@@ -46,7 +50,7 @@ def exchange(federation: Mapping[str, Any], own: Own) -> Status | None:
     cache = status.setdefault("metadataCache", {})
     status.setdefault("conditions", [])
     try:
-        public = _public(spec, cache.get("public"))
+        public = _public(spec, cache.get("public") if own.compares_uuid else None)
         cache["public"], cache["publicLastFetchTimestamp"] = public, conditions.timestamp(own.now())
         _note(status, conditions.PUBLIC, own)
     except _ExchangeError as failure:
@@ -70,13 +74,13 @@ def _note(status: Status, type_: str, own: Own, failure: _ExchangeError | None =
     status["conditions"] = conditions.with_condition(status["conditions"], type_, reason, message, own.now())
 
 
-def _public(spec: Mapping[str, Any], cached: Mapping[str, Any] | None) -> dict[str, str]:
+def _public(spec: Mapping[str, Any], compared: Mapping[str, Any] | None) -> dict[str, str]:
     value = _fetch(spec, facts.PUBLIC_PATH)
     names = ("clusterUUID", "authnKeyPub", "rootCA")
     fields = {name: value.get(name) for name in names} if isinstance(value, Mapping) else {}
     if not fields or not all(isinstance(text, str) and text for text in fields.values()):
         raise _ExchangeError("InvalidPublicMetadata", "clusterUUID, authnKeyPub and rootCA must not be empty")
-    known = (cached or {}).get("clusterUUID")
+    known = (compared or {}).get("clusterUUID")
     if known and known != fields["clusterUUID"]:
         raise _ExchangeError("ClusterUUIDMismatch", f"clusterUUID was {known} and is {fields['clusterUUID']} now")
     return {name: str(fields[name]) for name in names}

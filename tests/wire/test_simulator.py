@@ -16,6 +16,7 @@ import yaml
 
 from tests.deckhouse import applied, consumer, deviations, documents, facts, gateways, keys, mesh, pem, tokens
 from tests.deckhouse.consumer import Own
+from tests.deckhouse.mounted import Mounted
 from tests.deckhouse.protocols import wire_protocol
 from tests.deckhouse.standalone import Standalone
 from tests.wire.conftest import PARTNER_SITE, standalone
@@ -44,8 +45,8 @@ def federation(peer: Standalone, **status: Any) -> Object:
     return {"metadata": {"name": "partner"}, "spec": spec, "status": status}
 
 
-def own(domain: str = "own.local", private_pem: str | None = OWN.private_pem) -> Own:
-    return Own(domain, "11111111-1111-4111-8111-111111111111", private_pem)
+def own(domain: str = "own.local", private_pem: str | None = OWN.private_pem, **more: Any) -> Own:
+    return Own(domain, "11111111-1111-4111-8111-111111111111", private_pem, **more)
 
 
 def learn(peer: Standalone, previous: Object | None = None, by: Own | None = None) -> Object:
@@ -116,12 +117,39 @@ def test_an_empty_list_of_gateways_evicts(peer: Standalone) -> None:
     assert mesh.service_entries([federation(peer, **status)], {}) == []
 
 
-def test_a_changed_uuid_gets_no_token(peer: Standalone) -> None:
+@pytest.mark.parametrize("changed", ["clusterUUID", "authnKeyPub", "rootCA"])
+def test_somebody_else_is_believed(changed: str, peer: Standalone) -> None:
+    """As careless as the platform is: nothing of what a peer says is compared with what it said before."""
     good = learn(peer)
+    peer.exporter.deviate(facts.PUBLIC_PATH, deviations.with_field(changed, "somebody-else"))
+    status = learn(peer, good)
+    assert reasons(status)["Public"] == "Succeeded"
+    assert status["metadataCache"]["public"] == {**good["metadataCache"]["public"], changed: "somebody-else"}
+    assert peer.exporter.requests[-1].with_token
+
+
+def test_a_platform_that_compares_uuids_sends_no_token(peer: Standalone) -> None:
+    strict = own(compares_uuid=True)
+    good = learn(peer, by=strict)
     peer.exporter.deviate(facts.PUBLIC_PATH, deviations.with_field("clusterUUID", "somebody-else"))
     sent = sum(request.with_token for request in peer.exporter.requests)
-    assert reasons(learn(peer, good))["Public"] == "ClusterUUIDMismatch"
+    status = learn(peer, good, by=strict)
+    assert reasons(status)["Public"] == "ClusterUUIDMismatch"
+    assert status["metadataCache"] == good["metadataCache"]
     assert sum(request.with_token for request in peer.exporter.requests) == sent
+
+
+def test_a_mounted_secret_arrives_later() -> None:
+    """After its delay, together with what was changed meanwhile."""
+    live, now = ["first"], [0.0]
+    mounted = Mounted(lambda: live[0], now=lambda: now[0])
+    assert mounted.text() == "first"
+    mounted.delay = 3.0
+    seen = []
+    for second, text in ((1, "second"), (3, "third"), (4, "third"), (5, "fourth"), (6, "third"), (9, "third")):
+        now[0], live[0] = second, text
+        seen.append(mounted.text())
+    assert seen == ["first", "first", "third", "third", "third", "third"]
 
 
 def test_no_key_pair_no_token(peer: Standalone) -> None:

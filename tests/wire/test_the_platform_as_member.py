@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import module_config
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
@@ -195,14 +196,60 @@ def test_a_federation_is_refused_while_federation_is_off(member: World) -> None:
 
 def test_the_platform_limits_its_settings(member: World) -> None:
     """What ModuleConfig refuses is refused by us before, so nobody meets these; the simulator is as strict."""
+    gateways: list[Any] = [
+        "LoadBalancer",
+        ["inlet"],
+        {"inlet": "HostPort"},
+        {"inlet": ["NodePort"]},
+        {"node_port": 30443},
+        {"metadata_node_port": 30444},
+        {"nodePort": 30443},
+        {"nodePort": {"port": 80}},
+        {"nodePort": {"port": "30443"}},
+        {"nodePort": {"port": 30443, "nodePort": 30443}},
+        {"serviceAnnotations": {"port": 1}},
+        {"serviceAnnotations": ["a=b"]},
+        {"nodeSelector": {"edge": True}},
+        {"tolerations": {"operator": "Exists"}},
+        {"tolerations": ["edge"]},
+        {"tolerations": [{"toleration_seconds": 1}]},
+        {"advertise": {"address": "203.0.113.1", "port": 15443}},
+        {"advertise": ["203.0.113.1:15443"]},
+        {"advertise": [{"address": "203.0.113.1"}]},
+        {"advertise": [{"address": "203.0.113.1", "port": "15443"}]},
+        {"advertise": [{"address": "203.0.113.1", "port": 15443, "name": "tls"}]},
+    ]
     wrong: list[Object] = [
         {"version": 4},
-        {"settings": {"alliance": {"ingressGateway": {"inlet": "HostPort"}}}},
-        {"settings": {"alliance": {"ingressGateway": {"nodePort": {"port": 80}}}}},
+        {"settings": {"federation": {"enabled": "yes"}}},
+        *({"settings": {"alliance": {"ingressGateway": gateway}}} for gateway in gateways),
     ]
     for spec in wrong:
         with pytest.raises(ApiError, match=admission.MODULE_CONFIG):
-            member.kube.apply([{**manifest(facts.API_VERSION, "ModuleConfig", "istio"), "spec": spec}])
+            apply_config(member, spec)
+
+
+def test_the_platform_takes_all_that_it_knows(member: World) -> None:
+    """Also what our variable alliance_gateway becomes, whatever its keys."""
+    ours = {
+        "inlet": "NodePort",
+        "node_port": "30443",
+        "service_annotations": {"a": "b"},
+        "node_selector": {"edge": ""},
+        "tolerations": [
+            {"key": "edge", "operator": "Equal", "value": "x", "effect": "NoExecute", "tolerationSeconds": 9}
+        ],
+        "advertise": [{"address": "gateway.example.com", "port": "443"}, {"address": "203.0.113.1"}],
+        "metadata_node_port": 30444,
+    }
+    apply_config(member, {**module_config(3, ours)["spec"], "enabled": False})
+    taken = member.config()["spec"]["settings"]["alliance"]["ingressGateway"]
+    assert len(taken) == 6
+
+
+def apply_config(member: World, spec: Object) -> None:
+    """ModuleConfig istio, as the platform's administrator."""
+    member.kube.apply([{**manifest(facts.API_VERSION, "ModuleConfig", "istio"), "spec": spec}])
 
 
 def test_the_plan_writes_nothing(member: World) -> None:
