@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from tests.deckhouse import facts, keys, manifests
 from tests.integration.test_exporter import OURS, manifest, until
 from tests.wire.ours import Ours, Peer, ask, clock
+from tests.wire.token_reasons import ONLY_OUR_REASONS, ONLY_PLATFORM_REASONS, REASONS
 from tests.wire.wrong_tokens import BROKEN, KNOWN, ONLY_DECKHOUSE, ONLY_OURS, OTHER, WRONG, Bench
 
 FEDERATION = facts.BASE_PATH + facts.FEDERATION_PATH
@@ -80,7 +82,10 @@ def own(ours: Ours) -> Iterator[Server]:
 
 
 def test_there_are_many_wrong_tokens() -> None:
+    """And of each is known why it is refused."""
     assert len(WRONG) >= 40
+    assert set(REASONS) == set(WRONG)
+    assert (set(ONLY_PLATFORM_REASONS), set(ONLY_OUR_REASONS)) == (set(ONLY_DECKHOUSE), set(ONLY_OURS))
 
 
 def test_the_right_token_is_let_in_by_both(deckhouse: Server, own: Server) -> None:
@@ -96,31 +101,56 @@ def test_the_other_neighbour_is_let_in_by_both(deckhouse: Server, own: Server) -
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_token_is_refused_by_the_platform(name: str, deckhouse: Server) -> None:
-    refused(deckhouse.ask(WRONG[name]))
+    refused_by_the_platform(deckhouse, WRONG[name], REASONS[name].platform)
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_token_is_refused_by_us(name: str, own: Server) -> None:
-    refused(own.ask(WRONG[name]))
+def test_a_wrong_token_is_refused_by_us(name: str, own: Server, ours: Ours) -> None:
+    refused_by_us(own, ours, WRONG[name], REASONS[name].ours)
 
 
-def refused(answer: Answer) -> None:
-    status, _type, body = answer
-    assert status == 401
-    assert body.startswith("Authentication error: ")
-    assert "ingressGateways" not in body
+def refused_by_the_platform(deckhouse: Server, make: Make, reason: str) -> None:
+    status, _type, body = deckhouse.ask(make)
+    assert (status, body) == (401, f"Authentication error: {reason}\n")
+
+
+def refused_by_us(own: Server, ours: Ours, make: Make, reason: str) -> None:
+    """The log and the metrics have the reason; whoever asks learns no more than that there was a token."""
+    counted, logged = counters(ours), len(refusals(ours))
+    status, _type, body = own.ask(make)
+    told = "no bearer token" if reason == "missing" else "token refused"
+    assert (status, body.strip()) == (401, f"Authentication error: {told}")
+    more = {name: count - counted.get(name, 0) for name, count in counters(ours).items()}
+    assert {name: count for name, count in more.items() if count} == {reason: 1}
+    until(lambda: len(refusals(ours)) > logged, 10, "it is in the log")
+    assert refusals(ours)[logged:] == [reason]
+
+
+def counters(ours: Ours) -> dict[str, int]:
+    """How many tokens our exporter refused, by reason."""
+    status, _headers, body = ours.exporter.get("/metrics", port=ours.exporter.metrics_port)
+    assert status == 200
+    found = re.findall(r'auth_failures_total\{reason="([^"]+)"\} ([0-9.]+)', body.decode())
+    return {reason: int(float(count)) for reason, count in found}
+
+
+def refusals(ours: Ours) -> list[str]:
+    """The reasons in its log, in their order."""
+    return [line["refused"] for line in list(ours.exporter.lines) if "refused" in line]
 
 
 @pytest.mark.parametrize("name", ONLY_DECKHOUSE)
 def test_the_platform_is_stricter(name: str, deckhouse: Server, own: Server) -> None:
     """What our modules send must not depend on our own exporter's kindness."""
-    assert [deckhouse.ask(ONLY_DECKHOUSE[name])[0], own.ask(ONLY_DECKHOUSE[name])[0]] == [401, 200]
+    refused_by_the_platform(deckhouse, ONLY_DECKHOUSE[name], ONLY_PLATFORM_REASONS[name])
+    assert own.ask(ONLY_DECKHOUSE[name])[0] == 200
 
 
 @pytest.mark.parametrize("name", ONLY_OURS)
-def test_we_are_stricter(name: str, deckhouse: Server, own: Server) -> None:
+def test_we_are_stricter(name: str, deckhouse: Server, own: Server, ours: Ours) -> None:
     """The platform looks neither at iss nor at nbf, whatever they say."""
-    assert [deckhouse.ask(ONLY_OURS[name])[0], own.ask(ONLY_OURS[name])[0]] == [200, 401]
+    assert deckhouse.ask(ONLY_OURS[name])[0] == 200
+    refused_by_us(own, ours, ONLY_OURS[name], ONLY_OUR_REASONS[name])
 
 
 def test_the_platform_grants_no_leeway(dkp: Peer, deckhouse: Server) -> None:
@@ -133,10 +163,10 @@ def test_the_platform_grants_no_leeway(dkp: Peer, deckhouse: Server) -> None:
             dkp.exporter.now = time.time
 
 
-def test_a_token_is_good_for_one_server(deckhouse: Server, own: Server) -> None:
+def test_a_token_is_good_for_one_server(deckhouse: Server, own: Server, ours: Ours) -> None:
     """What was sent to one can't be used at the other, although both know the sender."""
     bench = Bench(deckhouse.uuid, PAIRS[KNOWN], PAIRS[OTHER], int(time.time()))
-    assert own.ask(lambda _own: right(bench))[0] == 401
+    refused_by_us(own, ours, lambda _own: right(bench), "audience")
 
 
 def test_the_first_failing_check_is_the_one_that_is_told(deckhouse: Server) -> None:
