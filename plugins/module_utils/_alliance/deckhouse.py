@@ -28,6 +28,9 @@ _GATEWAY_SETTINGS = {
     "tolerations": "tolerations",
     "advertise": "advertise",
 }
+_MAPPINGS = ("service_annotations", "node_selector")
+_LISTS = ("tolerations", "advertise")
+_ADDRESS_KEYS = frozenset({"address", "port"})
 _NODE_PORT = "node_port"
 # A key of the same variable that has no place here: the platform's exporter is behind an Ingress.
 _UPSTREAM_ONLY = ("metadata_node_port",)
@@ -53,6 +56,12 @@ def module_config(version: int | None, gateway: Mapping[str, Any], *, multiclust
         "metadata": {"name": names.DKP_MODULE},
         "spec": {"version": version or NEWEST_CONFIG_VERSION, "enabled": True, "settings": settings},
     }
+
+
+def check_gateway(gateway: object) -> None:
+    """Whether a cluster of either kind can take the variable alliance_gateway. Raises AllianceError when it can't."""
+    if gateway is not None:
+        _ingressgateway(gateway)
 
 
 def config_version(config: Mapping[str, Any] | None) -> int | None:
@@ -124,15 +133,21 @@ def _tls_secret(entries: Iterable[Mapping[str, Any]], host: str) -> str | None:
     return None
 
 
-def _ingressgateway(gateway: Mapping[str, Any]) -> Object:
+def _ingressgateway(gateway: object) -> Object:
     known = (*_GATEWAY_SETTINGS, _NODE_PORT, *_UPSTREAM_ONLY)
+    if not isinstance(gateway, Mapping):
+        raise _refused("it is no mapping", f"write a mapping with the keys {', '.join(sorted(known))}")
     unknown = sorted(str(key) for key in gateway if key not in known)
     if unknown:
         raise _refused(f"it has {', '.join(unknown)}", f"it knows {', '.join(sorted(known))}")
     given = {key: value for key, value in gateway.items() if value not in (None, "", [], {})}
+    _check_shapes(given)
     settings: Object = {setting: given[key] for key, setting in _GATEWAY_SETTINGS.items() if key in given}
     if settings.get("inlet", INLETS[0]) not in INLETS:
         raise _refused(f"inlet is {settings['inlet']}", f"set it to {' or '.join(INLETS)}")
+    for key in _UPSTREAM_ONLY:
+        if key in given:
+            _port(given[key], key, LOWEST_NODE_PORT)
     if _NODE_PORT in given:
         settings["nodePort"] = {"port": _port(given[_NODE_PORT], _NODE_PORT, LOWEST_NODE_PORT)}
     if "advertise" in settings:
@@ -140,11 +155,22 @@ def _ingressgateway(gateway: Mapping[str, Any]) -> Object:
     return settings
 
 
-def _address(entry: object) -> Object:
-    if not isinstance(entry, Mapping) or not entry.get("address"):
-        raise _refused("an entry of advertise has no address", "give each entry address and port")
-    port = entry.get("port", names.GATEWAY_PORT)
-    return {"address": entry["address"], "port": _port(port, "a port of advertise", 1)}
+def _check_shapes(given: Mapping[str, Any]) -> None:
+    for key in _MAPPINGS:
+        value = given.get(key, {})
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            raise _refused(f"{key} is no mapping of texts", 'quote values that are no text, for example "true"')
+    for key in _LISTS:
+        value = given.get(key, [])
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, Mapping) for item in value):
+            raise _refused(f"{key} is no list of mappings", "begin each of its entries with a dash")
+
+
+def _address(entry: Mapping[str, Any]) -> Object:
+    address = entry.get("address")
+    if not isinstance(address, str) or not address or set(entry) != _ADDRESS_KEYS:
+        raise _refused("an entry of advertise has not just address and port", "give each entry address and port")
+    return {"address": address, "port": _port(entry["port"], "a port of advertise", 1)}
 
 
 def _port(value: object, what: str, lowest: int) -> int:

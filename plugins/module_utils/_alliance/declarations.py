@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names, pem
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import normalise_fingerprint
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import CertificateError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import check_gateway
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.hostnames import is_dns_name
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import PROVIDERS, Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publishing import references_from
 
 # In AuthorizationPolicy this name always means the local cluster, so it can't name one of several.
 RESERVED_DOMAIN = "cluster.local"
@@ -30,6 +32,7 @@ _RENAME = {
 
 def declared(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
     """What is wrong with a member's variables, by themselves and beside the names of the other members."""
+    yield from _unusable(member)
     if member.provider not in PROVIDERS:
         yield Finding(
             "error",
@@ -42,7 +45,37 @@ def declared(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
     yield from _pins(member)
     if member.external:
         yield from _external(member)
+    else:
+        yield from _written(member)
     yield from _domain(member)
+
+
+def _unusable(member: Member) -> Iterator[Finding]:
+    for problem in member.unusable:
+        yield Finding(
+            "error",
+            "variables-unusable",
+            f"its variable {problem}",
+            "correct it in the inventory; until then nothing is written there, and what neighbours know of it stays",
+        )
+
+
+def _written(member: Member) -> Iterator[Finding]:
+    """What a run writes into the cluster: a mistake in it is told before the first write."""
+    try:
+        check_gateway(member.gateway)
+    except AllianceError as error:
+        yield Finding("error", "gateway-invalid", f"alliance_gateway: {error.message}", error.remedy or "")
+    if member.public_services is None:
+        return
+    try:
+        if not isinstance(member.public_services, (list, tuple)):
+            raise AllianceError("it is no list", remedy='write a list of "namespace/name"; [] publishes nothing')
+        references_from(member.public_services)
+    except AllianceError as error:
+        place = f"{error.obj}: " if error.obj else ""
+        message = f"alliance_public_services: {place}{error.message}"
+        yield Finding("error", "public-services-invalid", message, error.remedy or "")
 
 
 def _peers(member: Member, members: Sequence[Member]) -> Iterator[Finding]:

@@ -33,9 +33,13 @@ VARIABLES = {
     "peers": "alliance_peers",
     "locality": "alliance_locality",
     "ignored_findings": "alliance_ignored_findings",
+    "gateway": "alliance_gateway",
+    "public_services": "alliance_public_services",
 }
 _FLAGS = frozenset({"insecure", "trust_on_first_use"})
-_LISTS = frozenset({"root_fingerprints", "peers", "ignored_findings"})
+_LISTS = frozenset({"root_fingerprints", "peers", "ignored_findings", "public_services"})
+# Kept as they were written, to be checked before anything is made of them.
+_RAW = frozenset({"gateway", "public_services"})
 _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 
 
@@ -44,7 +48,7 @@ class Member:
     """One host of the inventory.
 
     C(state) is None for a cluster that could not be read in this run, and always for an external one, whose API we
-    have no access to.
+    have no access to. C(unusable) has the variables that could not be resolved, each with the reason.
     """
 
     name: str
@@ -58,6 +62,9 @@ class Member:
     peers: tuple[str, ...] | None = None
     locality: str | None = None
     ignored_findings: tuple[str, ...] = field(default_factory=tuple)
+    gateway: Any = None
+    public_services: Any = None
+    unusable: tuple[str, ...] = ()
     state: ClusterState | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,7 +76,7 @@ class Member:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Member:
         """The member from such a variable."""
-        values = _plain(data)
+        values = {str(key): _plain(value, keep_lists=key in _RAW) for key, value in data.items()}
         state = data.get("state")
         return cls(**{**values, "state": ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None})
 
@@ -161,15 +168,43 @@ def members_from(
 
 def _member(name: str, variables: Mapping[str, Any], state: Any) -> Member:
     values: dict[str, Any] = {}
+    unusable: list[str] = []
     for attribute, variable in VARIABLES.items():
-        value = variables.get(variable)
-        if value is not None and value != "":
-            values[attribute] = _typed(attribute, _plain(value))
+        try:
+            value = _plain(variables.get(variable), keep_lists=attribute in _RAW)
+            if value is None or value == "":
+                continue
+            if _has_template(value):
+                # Older releases of ansible-core leave what is undefined as it stands.
+                raise ValueError("a variable that it refers to is not defined")
+            values[attribute] = _typed(attribute, value)
+        except Exception as error:
+            # A template or lookup of one host's inventory, which fails as it likes, some when the value is touched.
+            unusable.append(f"{variable}: {_reason(error)}")
     if values.get("provider") == PROVIDER_EXTERNAL:
         state = None
     return Member(
-        name=str(name), state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None, **values
+        name=str(name),
+        state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None,
+        unusable=tuple(unusable),
+        **values,
     )
+
+
+def _reason(error: Exception) -> str:
+    """An error of a template on one line, without what ansible-core says of its own inside."""
+    text = str(error).strip().removeprefix("A captured exception marker was tripped: ") or type(error).__name__
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
+
+
+def _has_template(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_template(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_has_template(item) for item in value)
+    # Newer releases have an object for what is undefined, which raises the reason when it is made a text.
+    text = str(value)
+    return "{{" in text or "{%" in text
 
 
 def _typed(attribute: str, value: Any) -> Any:

@@ -77,3 +77,24 @@ def test_an_ignored_finding_is_a_warning(run: ModuleRunner, tmp_path: Path) -> N
     assert [(item["severity"], item["code"]) for item in result["findings"]] == [("warning", "domain-reserved")]
     assert "failed" not in result or result["failed"] is False
     assert "WARNING one: its trust domain is cluster.local" in " ".join(output.split())
+
+
+def test_one_host_s_variables_do_not_end_the_run_for_the_others(tmp_path: Path) -> None:
+    """A lookup that fails and a variable that nobody set; neither is read by any cluster."""
+    broken = {
+        "one": {"alliance_metadata_ca": "{{ lookup('ansible.builtin.file', '/no/such/partner-ca.pem') }}"},
+        "two": {"alliance_peers": ["three", "{{ nobody_set_this }}"]},
+        "three": {},
+    }
+    common = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    hosts = {name: {**common, "alliance_trust_domain": f"{name}.local", **more} for name, more in broken.items()}
+    run_playbook(tmp_path, {"istio_federation": {"hosts": hosts}}, tasks(tmp_path))
+    results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in hosts}
+    found = {name: [finding["code"] for finding in result["findings"]] for name, result in results.items()}
+    assert found == {"one": ["variables-unusable"], "two": ["variables-unusable"], "three": []}
+    (lookup,) = results["one"]["findings"]
+    assert "alliance_metadata_ca" in lookup["message"]
+    assert "/no/such/partner-ca.pem" in lookup["message"]
+    (undefined,) = results["two"]["findings"]
+    assert "alliance_peers" in undefined["message"]
+    assert "defined" in undefined["message"]

@@ -54,7 +54,7 @@ def test_the_gateway_has_the_settings_that_are_given() -> None:
         "service_annotations": {"a": "b"},
         "node_selector": {"node-role": "edge"},
         "tolerations": [{"operator": "Exists"}],
-        "advertise": [{"address": "gw.example.com", "port": "443"}, {"address": "203.0.113.7"}],
+        "advertise": [{"address": "gw.example.com", "port": "443"}],
     }
     assert settings(gateway)["alliance"] == {
         "ingressGateway": {
@@ -63,7 +63,7 @@ def test_the_gateway_has_the_settings_that_are_given() -> None:
             "serviceAnnotations": {"a": "b"},
             "nodeSelector": {"node-role": "edge"},
             "tolerations": [{"operator": "Exists"}],
-            "advertise": [{"address": "gw.example.com", "port": 443}, {"address": "203.0.113.7", "port": 15443}],
+            "advertise": [{"address": "gw.example.com", "port": 443}],
         }
     }
     assert settings({"inlet": "LoadBalancer"})["alliance"] == {"ingressGateway": {"inlet": "LoadBalancer"}}
@@ -79,7 +79,8 @@ def test_the_gateway_has_the_settings_that_are_given() -> None:
         ({"node_port": "many"}, "many"),
         ({"node_port": True}, "True"),
         ({"advertise": [{"port": 443}]}, "address"),
-        ({"advertise": ["gw.example.com"]}, "address"),
+        ({"advertise": [{"address": "203.0.113.7"}]}, "address and port"),
+        ({"advertise": ["gw.example.com"]}, "list of mappings"),
         ({"advertise": [{"address": "gw.example.com", "port": 70000}]}, "70000"),
     ],
 )

@@ -137,3 +137,67 @@ def test_what_is_no_ca(ca: str) -> None:
 
 def test_a_host_that_was_not_read_has_no_fault() -> None:
     assert found(Member("b", provider="deckhouse")) == []
+
+
+@pytest.mark.parametrize(
+    ("gateway", "named"),
+    [
+        ("inlet=NodePort", "no mapping"),
+        (["NodePort"], "no mapping"),
+        ({"inlet": "HostPort"}, "HostPort"),
+        ({"nodeport": 30443}, "nodeport"),
+        ({"node_port": "many"}, "many"),
+        ({"metadata_node_port": 7}, "metadata_node_port is 7"),
+        ({"advertise": [{"address": "203.0.113.7"}]}, "address and port"),
+        ({"advertise": {"address": "203.0.113.7", "port": 443}}, "advertise is no list"),
+        ({"tolerations": ["all"]}, "tolerations is no list"),
+        ({"node_selector": ["edge"]}, "node_selector is no mapping"),
+        ({"service_annotations": {"internal": True}}, "service_annotations is no mapping of texts"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["istio", "deckhouse"])
+def test_a_gateway_that_cannot_be_is_found_before_anything_is_written(provider: str, gateway: Any, named: str) -> None:
+    (finding,) = found(Member("b", provider=provider, gateway=gateway))
+    assert (finding.cluster, finding.code, finding.severity) == ("b", "gateway-invalid", "error")
+    assert named in finding.message
+    assert finding.remedy
+
+
+def test_gateways() -> None:
+    full = {
+        "inlet": "NodePort",
+        "node_port": "30443",
+        "metadata_node_port": 30444,
+        "advertise": [{"address": "gw.example.com", "port": 443}],
+        "node_selector": {"role": "edge"},
+        "tolerations": [{"operator": "Exists"}],
+        "service_annotations": {"a": "true"},
+    }
+    for gateway in (None, {}, full):
+        assert found(Member("b", gateway=gateway)) == []
+    # It has no gateway of ours.
+    assert found(replace(PARTNER, gateway="nonsense", public_services=7)) == []
+
+
+@pytest.mark.parametrize(
+    ("services", "named"),
+    [
+        ({"namespace": "x", "name": "y"}, "no list"),
+        (7, "no list"),
+        (["x/y", "y"], "entry 2"),
+        ([{"selector": ""}], "entry 1"),
+        ([None], "entry 1"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["istio", "deckhouse"])
+def test_a_mistyped_service_is_found_before_anything_is_written(provider: str, services: Any, named: str) -> None:
+    (finding,) = found(Member("b", provider=provider, public_services=services))
+    assert (finding.cluster, finding.code, finding.severity) == ("b", "public-services-invalid", "error")
+    assert finding.message.startswith("alliance_public_services: ")
+    assert named in finding.message
+    assert finding.remedy
+
+
+@pytest.mark.parametrize("services", [None, [], ["x/y", {"namespace": "x", "name": "z"}, {"selector": "a=b"}]])
+def test_lists_of_services(services: Any) -> None:
+    assert found(Member("b", public_services=services)) == []

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import (
     Member,
@@ -80,6 +81,37 @@ def test_texts_of_an_ini_inventory() -> None:
     assert (member.peers, member.root_fingerprints, member.ignored_findings) == (("b", "c"), ("AB:CD",), ())
 
 
+class Failing(dict[str, Any]):
+    """A host's variables of which some can't be resolved, as ansible hands them over."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = key in self
+        return self[key] if found else default
+
+
+def test_a_variable_that_cannot_be_resolved_costs_its_own_host_alone() -> None:
+    missing = RuntimeError("The 'file' lookup failed:\nno partner-ca.pem")
+    broken = Failing(alliance_trust_domain="a.local", alliance_metadata_ca=missing, alliance_peers=["{{ nobody }}"])
+    a, b = members_from({"a": broken, "b": {}}, "ab")
+    assert a.declared_domain == "a.local"
+    assert (a.ca, a.peers) == (None, None)
+    assert a.unusable == (
+        "alliance_metadata_ca: The 'file' lookup failed: no partner-ca.pem",
+        "alliance_peers: a variable that it refers to is not defined",
+    )
+    assert b == Member("b")
+    (finding,) = [item for item in preflight([a, b]) if "alliance_metadata_ca" in item.message]
+    assert (finding.severity, finding.code, finding.cluster) == ("error", "variables-unusable", "a")
+    assert "no partner-ca.pem" in finding.message
+    assert {item.cluster for item in preflight([a, b])} == {"a"}
+
+
 def test_states_of_hosts_outside_of_the_play() -> None:
     (member,) = members_from({"a": {}}, ["a"], {"a": STATE.to_dict()})
     assert member.state == STATE
@@ -88,7 +120,8 @@ def test_states_of_hosts_outside_of_the_play() -> None:
 def test_the_way_through_a_variable_changes_nothing() -> None:
     for member in (
         Member("a", state=STATE, peers=("b",), root_fingerprints=("AB",), ignored_findings=("x",)),
-        Member("b", declared_domain="b.local"),
+        Member("b", declared_domain="b.local", unusable=("alliance_peers: no",)),
+        Member("c", gateway={"advertise": [{"address": "a", "port": 1}]}, public_services=["x/y", {"selector": "a=b"}]),
     ):
         assert Member.from_dict(member.to_dict()) == member
 
