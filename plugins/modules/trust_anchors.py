@@ -97,10 +97,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.nei
     EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform import (
-    exchange_for_platform,
-    fingerprints,
-)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform import exchange_for_platform
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import fingerprints
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
     StatusWriter,
     read_federations,

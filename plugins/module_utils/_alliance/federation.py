@@ -35,6 +35,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
 )
 
 __all__ = [
+    "PROVED_ANNOTATION",
     "Failure",
     "cached_private",
     "cached_public",
@@ -44,10 +45,14 @@ __all__ = [
     "heartbeat_due",
     "last_known_good",
     "multicluster_crd",
+    "proved_public",
     "rfc3339",
     "same_except_timestamps",
     "set_condition",
 ]
+
+# On a platform, whose status is not ours: the public document that was proved, as JSON.
+PROVED_ANNOTATION = "meshalliance.istio/proved-metadata"
 
 _PUBLIC_TIME = "publicLastFetchTimestamp"
 _PRIVATE_TIME = "privateLastFetchTimestamp"
@@ -68,9 +73,18 @@ class Failure:
 
 
 def federation_resource(
-    name: str, *, trust_domain: str, endpoint: str, ca: str | None = None, insecure: bool = False
+    name: str,
+    *,
+    trust_domain: str,
+    endpoint: str,
+    ca: str | None = None,
+    insecure: bool = False,
+    proved: str | None = None,
 ) -> dict[str, Any]:
-    """The IstioFederation of a neighbour, without status. endpoint: its metadata base URL, ca: PEM."""
+    """The IstioFederation of a neighbour, without status. endpoint: its metadata base URL, ca: PEM.
+
+    proved: the text of the annotation that remembers what was proved, where the status is a platform's.
+    """
     spec: dict[str, Any] = {"trustDomain": trust_domain, "metadataEndpoint": endpoint}
     metadata: dict[str, Any] = {}
     if ca:
@@ -79,10 +93,11 @@ def federation_resource(
         metadata["enableInsecureConnection"] = True
     if metadata:
         spec["metadata"] = metadata
+    annotations = {"annotations": {PROVED_ANNOTATION: proved}} if proved else {}
     return {
         "apiVersion": f"{FEDERATION_GROUP}/{FEDERATION_VERSION}",
         "kind": FEDERATION_KIND,
-        "metadata": {"name": name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
+        "metadata": {"name": name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}, **annotations},
         "spec": spec,
     }
 
@@ -125,6 +140,16 @@ def cached_public(status: Mapping[str, Any] | None) -> PublicMetadata | None:
     """The neighbour's identity as last seen, or None when there is none that can be used."""
     try:
         return PublicMetadata.from_dict(_cache(status).get("public"))
+    except AllianceError:
+        return None
+
+
+def proved_public(resource: Mapping[str, Any] | None) -> PublicMetadata | None:
+    """The identity that was proved, as the resource's annotation remembers it; None when there is none that can be
+    used."""
+    text = (((resource or {}).get("metadata") or {}).get("annotations") or {}).get(PROVED_ANNOTATION)
+    try:
+        return PublicMetadata.parse(text) if text else None
     except AllianceError:
         return None
 

@@ -5,7 +5,8 @@
 """Neighbours of a cluster whose platform (Deckhouse) itself fetches from them: whom it may be told of, what it learnt.
 
 The platform believes whoever answers first at an endpoint. So it is told of a neighbour only after that one has proved
-who it is, and what it holds is compared with what was proved. The status of the resources is the platform's alone.
+who it is, and what it holds is compared with what was proved. The status of the resources is the platform's alone: what
+was proved is remembered in an annotation.
 """
 
 from __future__ import annotations
@@ -15,20 +16,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
-    fingerprint,
-    split_certificates,
-)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import base_url
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     cached_public,
     federation_resource,
+    proved_public,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import contested
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import (
+    api_roots,
+    difference_from,
+    difference_from_known,
+    fingerprints,
+    platform_differs,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
+    ProofError,
+    contested,
+    uuid_owners,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import (
     UNKNOWN_ENDPOINT,
     Introduction,
@@ -40,6 +49,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.tru
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL
 
 Object = dict[str, Any]
+
+# All annotations of an object together may have 256 KiB.
+_MOST_REMEMBERED_BYTES = 192 * 1024
 
 
 @dataclass
@@ -74,7 +86,7 @@ def exchange_for_platform(
     known = [item.completed(ours.get(item.resource_name)) for item in neighbours]
     free = []
     for neighbour in known:
-        taken = _taken(neighbour, foreign, set_id)
+        taken = _taken(neighbour, foreign, set_id) or _endpoint_refused(neighbour)
         if taken is None:
             free.append(neighbour)
             continue
@@ -86,7 +98,8 @@ def exchange_for_platform(
         for item, answer in zip(free, answers, strict=True)
         if isinstance(answer, Introduction)
     }
-    refused = contested(proved, _owners(known, ours, proved))
+    remembered = {item.resource_name: proved_public(ours.get(item.resource_name)) for item in known}
+    refused = contested(proved, uuid_owners(known, remembered))
     for neighbour, answer in zip(free, answers, strict=True):
         resource = ours.get(neighbour.resource_name)
         result = refused.get(neighbour.resource_name) or answer
@@ -105,26 +118,14 @@ def _set_of(resource: Mapping[str, Any]) -> str | None:
 
 
 def _introduced(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> Introduction:
-    """The platform's cache is no proof: it counts only where nothing else speaks for a neighbour already trusted."""
-    vouched = neighbour.state is not None or neighbour.root_fingerprints
-    remembered = None if vouched else _cache(resource)
-    return introduce(neighbour, remembered, own_uuid, planning=planning and resource is None)
-
-
-def _owners(
-    neighbours: Sequence[Neighbour], ours: Mapping[str, Object], proved: Mapping[str, PublicMetadata]
-) -> dict[str, str]:
-    """Which neighbour the platform knows by a clusterUUID: resource name by UUID.
-
-    Where it holds another UUID than the neighbour has just proved, somebody else answered it, who owns nothing.
-    """
-    owners = {}
-    for neighbour in neighbours:
-        name = neighbour.resource_name
-        cached = _cache(ours.get(name))
-        if cached is not None and (name not in proved or proved[name].cluster_uuid == cached.cluster_uuid):
-            owners[cached.cluster_uuid] = name
-    return owners
+    """Proved against what we remember. The platform's cache is no proof: it holds what somebody answered."""
+    answer = introduce(neighbour, proved_public(resource), own_uuid, planning=planning and resource is None)
+    if len(answer.document.render()) > _MOST_REMEMBERED_BYTES:
+        raise ProofError(
+            f"its public document is longer than the {_MOST_REMEMBERED_BYTES} bytes that can be remembered",
+            remedy="remove roots that are no longer needed there",
+        )
+    return answer
 
 
 def _taken(neighbour: Neighbour, foreign: Mapping[str, Object], set_id: str) -> Finding | None:
@@ -150,6 +151,19 @@ def _taken(neighbour: Neighbour, foreign: Mapping[str, Object], set_id: str) -> 
     return None
 
 
+def _endpoint_refused(neighbour: Neighbour) -> Finding | None:
+    """The platform's definition need not take the brackets of an IPv6 address, and then would refuse all of it."""
+    if "[" not in (neighbour.endpoint or "").partition("://")[2].partition("/")[0]:
+        return None
+    return Finding(
+        "error",
+        "endpoint-ipv6",
+        f"its metadata endpoint {neighbour.endpoint} has an IPv6 address for a host, which the platform may not take",
+        "set alliance_metadata_endpoint there to a URL with a DNS name that leads to it",
+        neighbour=neighbour.name,
+    )
+
+
 def _same_endpoint(one: object, other: str) -> bool:
     return isinstance(one, str) and one.rstrip("/").lower() == other.rstrip("/").lower()
 
@@ -162,48 +176,30 @@ def _tell(trust: PlatformTrust, neighbour: Neighbour, document: PublicMetadata, 
         endpoint=base_url(neighbour.endpoint or UNKNOWN_ENDPOINT),
         ca=neighbour.ca,
         insecure=neighbour.insecure,
+        proved=document.render().decode(),
     )
     trust.trusted[name] = fingerprints(document)
     held = _cache(resource)
-    difference = _difference(held, document) if held is not None else ""
+    difference = difference_from(held, document) if held is not None else ""
     if difference:
-        trust.findings.append(
-            Finding(
-                "error",
-                "platform-differs",
-                difference,
-                "the platform asks again each minute: run again after that. When it stays, somebody else answers it at"
-                f" {neighbour.endpoint}: compare what that name leads to in the cluster and on this machine",
-                neighbour=neighbour.name,
-                object=f"{names.FEDERATION_KIND} {name}",
-            )
-        )
+        trust.findings.append(platform_differs(neighbour, difference, neighbour.endpoint))
 
 
 def _keep(trust: PlatformTrust, neighbour: Neighbour, resource: Object | None) -> None:
+    """Nothing of it is proved now: it stays as it is, and what the platform holds is compared with what is known."""
     if resource is None:
         return
-    trust.resources[neighbour.resource_name] = carried_over(resource)
-    held = _cache(resource)
-    if held is not None:
-        trust.trusted[neighbour.resource_name] = fingerprints(held)
+    name = neighbour.resource_name
+    trust.resources[name] = carried_over(resource)
+    held, remembered = _cache(resource), proved_public(resource)
+    difference = difference_from_known(held, neighbour, remembered) if held is not None else ""
+    if difference:
+        trust.findings.append(platform_differs(neighbour, difference, resource["spec"].get("metadataEndpoint")))
+    vouched = remembered is not None or neighbour.root_fingerprints or api_roots(neighbour)
+    known = held if held is not None and vouched and not difference else remembered
+    if known is not None:
+        trust.trusted[name] = fingerprints(known)
 
 
 def _cache(resource: Mapping[str, Any] | None) -> PublicMetadata | None:
     return cached_public((resource or {}).get("status"))
-
-
-def _difference(held: PublicMetadata, proved: PublicMetadata) -> str:
-    if held.cluster_uuid != proved.cluster_uuid:
-        return f"the platform holds the clusterUUID {held.cluster_uuid}, proved is {proved.cluster_uuid}"
-    old, new = fingerprints(held), fingerprints(proved)
-    if set(old) != set(new):
-        return f"the platform holds the root {', '.join(old)}, proved is {', '.join(new)}"
-    if held.authn_key_pub != proved.authn_key_pub:
-        return "the platform holds another public key of it than was proved"
-    return ""
-
-
-def fingerprints(document: PublicMetadata) -> list[str]:
-    """The SHA-256 fingerprints of a document's roots."""
-    return [fingerprint(root) for root in split_certificates(document.root_ca)]

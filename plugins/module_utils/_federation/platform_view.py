@@ -20,7 +20,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.condi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import cached_public
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform import fingerprints
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import fingerprints
 
 Object = dict[str, Any]
 

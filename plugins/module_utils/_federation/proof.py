@@ -12,7 +12,7 @@ status and compared ever after.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
     fingerprint,
@@ -82,21 +82,43 @@ def clock_finding(server_time: float | None, now: float) -> Finding | None:
     )
 
 
-def contested(documents: Mapping[str, PublicMetadata], owners: Mapping[str, str]) -> dict[str, ProofError]:
+def uuid_owners(
+    neighbours: Sequence[Neighbour], remembered: Mapping[str, PublicMetadata | None]
+) -> dict[str, frozenset[str]]:
+    """Whose a clusterUUID is, whether or not they answer now: resource names by UUID.
+
+    It is that of the neighbour whose API tells it; where no API does, of the one that proved it before (C(remembered),
+    by resource name). Of several whose APIs tell the same, who proved it before goes first.
+    """
+    told: dict[str, set[str]] = {}
+    proved: dict[str, set[str]] = {}
+    for neighbour in neighbours:
+        before = remembered.get(neighbour.resource_name)
+        if before is not None:
+            proved.setdefault(before.cluster_uuid, set()).add(neighbour.resource_name)
+        if neighbour.state is not None and neighbour.state.uuid:
+            told.setdefault(neighbour.state.uuid, set()).add(neighbour.resource_name)
+    none: set[str] = set()
+    return {
+        uuid: frozenset((told.get(uuid, none) & proved.get(uuid, none)) or told.get(uuid) or proved[uuid])
+        for uuid in {**told, **proved}
+    }
+
+
+def contested(documents: Mapping[str, PublicMetadata], owners: Mapping[str, frozenset[str]]) -> dict[str, ProofError]:
     """Why some neighbours are not believed although their documents are their own: by name.
 
-    A clusterUUID belongs to the neighbour that proved it first (C(owners): name by UUID); where nobody did, those that
-    claim it at the same time are all refused.
+    A clusterUUID is its owner's (see uuid_owners); where there is none, or more than one, those that claim it at the
+    same time are all refused.
     """
     counts = Counter(document.cluster_uuid for document in documents.values())
     refused = {}
     for name, document in documents.items():
-        owner = owners.get(document.cluster_uuid)
-        if owner == name or (owner is None and counts[document.cluster_uuid] == 1):
+        owner = owners.get(document.cluster_uuid, frozenset())
+        if owner == {name} or (not owner and counts[document.cluster_uuid] == 1):
             continue
-        others = owner or ", ".join(
-            sorted(o for o, d in documents.items() if o != name and d.cluster_uuid == document.cluster_uuid)
-        )
+        claiming = owner or {o for o, d in documents.items() if d.cluster_uuid == document.cluster_uuid}
+        others = ", ".join(sorted(claiming - {name}))
         refused[name] = ProofError(
             f"its clusterUUID {document.cluster_uuid} is that of {others}",
             reason="ClusterUUIDMismatch",

@@ -17,6 +17,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.ancho
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    PROVED_ANNOTATION,
     Failure,
     cached_public,
     federation_resource,
@@ -32,6 +33,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pro
     contested,
     prove,
     public_from_state,
+    uuid_owners,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import secret_manifest
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
@@ -103,9 +105,20 @@ def exchange(
     proved = {
         item.resource_name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)
     }
-    refused = contested(proved, _owners(known, federations))
+    remembered = {
+        item.resource_name: cached_public((federations.get(item.resource_name) or {}).get("status")) for item in known
+    }
+    owners = uuid_owners(known, remembered)
+    # A key that was taken for a clusterUUID that turns out to be another member's must not speak for that one.
+    kept = {
+        name: document
+        for name, document in remembered.items()
+        if document is not None and name in owners[document.cluster_uuid]
+    }
+    refused = contested(proved, owners)
     for neighbour, result in zip(known, results, strict=True):
-        _take(trust, neighbour, refused.get(neighbour.resource_name) or result, federations, planning)
+        answer = refused.get(neighbour.resource_name) or result
+        _take(trust, neighbour, answer, federations.get(neighbour.resource_name), kept, planning)
     trust.findings += clock_findings(known, answers)
     return trust
 
@@ -117,16 +130,6 @@ def clock_findings(neighbours: Sequence[Neighbour], answers: Sequence[Introducti
         for neighbour, answer in zip(neighbours, answers, strict=True)
         if isinstance(answer, Introduction) and answer.clock is not None
     ]
-
-
-def _owners(neighbours: Sequence[Neighbour], federations: Mapping[str, Object]) -> dict[str, str]:
-    """Which neighbour proved a clusterUUID before, whether or not it answers now: resource name by UUID."""
-    owners = {}
-    for neighbour in neighbours:
-        remembered = cached_public((federations.get(neighbour.resource_name) or {}).get("status"))
-        if remembered is not None:
-            owners[remembered.cluster_uuid] = neighbour.resource_name
-    return owners
 
 
 def _introduced(neighbour: Neighbour, federations: Mapping[str, Object], own_uuid: str, planning: bool) -> Introduction:
@@ -189,16 +192,16 @@ def _take(
     trust: Trust,
     neighbour: Neighbour,
     result: PublicMetadata | AllianceError,
-    federations: Mapping[str, Object],
+    resource: Object | None,
+    kept: Mapping[str, PublicMetadata],
     planning: bool,
 ) -> None:
     name = neighbour.resource_name
-    resource = federations.get(name)
-    remembered = cached_public((resource or {}).get("status"))
+    memory, remembered = cached_public((resource or {}).get("status")), kept.get(name)
     endpoint = neighbour.endpoint or (UNKNOWN_ENDPOINT if planning else None)
     known_domain = ((resource or {}).get("spec") or {}).get("trustDomain")
     # Roots that were proved for one domain must not become those of another before they are proved again.
-    renamed = remembered is not None and known_domain != neighbour.trust_domain
+    renamed = memory is not None and known_domain != neighbour.trust_domain
     undecided = bool(neighbour.hold) or (renamed and not isinstance(result, PublicMetadata))
     if neighbour.trust_domain and endpoint and not undecided:
         trust.resources[name] = federation_resource(
@@ -233,6 +236,7 @@ def carried_over(resource: Mapping[str, Any]) -> Object:
         endpoint=spec["metadataEndpoint"],
         ca=metadata.get("clusterCA"),
         insecure=bool(metadata.get("enableInsecureConnection")),
+        proved=(resource["metadata"].get("annotations") or {}).get(PROVED_ANNOTATION),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import PRIVATE_READY
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
@@ -153,6 +154,22 @@ def test_who_fails_the_first_time_is_not_trusted(members: dict[str, Member]) -> 
     result = trust.exchange([members["b"].neighbour()], {}, OWN_UUID)
     assert anchors_of(result) == {}
     assert result.findings[0].message == "connection refused"
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_uuid_is_that_of_the_member_whose_api_tells_it(known: bool, away: bool, members: dict[str, Member]) -> None:
+    """Also when it is away, and when somebody else was believed before it joined."""
+    b, c = members["b"], members["c"]
+    c.uuid = b.uuid
+    c.public = PublicMetadata.create(b.uuid, c.key, c.root, c.domain)
+    b.public = down() if away else b.public
+    pinned = c.neighbour(state=None, root_fingerprints=(fingerprint(c.root),))
+    result = trust.exchange([b.neighbour(), pinned], {"c": c.resource()} if known else {}, OWN_UUID)
+    assert set(result.trusted) == (set() if away else {"b"})
+    codes = {(finding.neighbour, finding.code) for finding in result.findings}
+    assert codes == {("c", "public-ClusterUUIDMismatch"), *({("b", "public-FetchFailed")} if away else set())}
+    assert all("stays" not in finding.message for finding in result.findings)
 
 
 def test_a_changed_domain_is_not_mixed_with_old_roots(members: dict[str, Member]) -> None:

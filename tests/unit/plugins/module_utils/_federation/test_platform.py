@@ -15,7 +15,11 @@ import pytest
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    PROVED_ANNOTATION,
+    federation_resource,
+    proved_public,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation import trust
@@ -58,9 +62,17 @@ class Member:
         known = Neighbour(self.name, trust_domain=self.domain, endpoint=self.endpoint, ca="ca", state=state)
         return replace(known, **changes)
 
-    def resource(self, cached: PublicMetadata | None = None, *, ours: bool = True, **changes: Any) -> Object:
-        """Its IstioFederation, with what the platform has fetched."""
-        spec = {"trust_domain": self.domain, "endpoint": self.endpoint, "ca": "ca", **changes}
+    def resource(
+        self,
+        cached: PublicMetadata | None = None,
+        proved: PublicMetadata | None = None,
+        *,
+        ours: bool = True,
+        **changes: Any,
+    ) -> Object:
+        """Its IstioFederation, with what the platform has fetched and what was proved."""
+        memory = proved.render().decode() if proved else None
+        spec = {"trust_domain": self.domain, "endpoint": self.endpoint, "ca": "ca", "proved": memory, **changes}
         made = federation_resource(self.name, **spec)
         if ours:
             made["metadata"]["labels"][PART_OF] = SET_ID
@@ -83,7 +95,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch, b: Member, c: Member) -> None:
 
     class Client:
         def __init__(self, endpoint: str, **_how: Any) -> None:
-            self.member = by_endpoint[endpoint]
+            self.member = by_endpoint.get(endpoint, b)
 
         def public(self) -> tuple[PublicMetadata, float]:
             if isinstance(self.member.answer, Exception):
@@ -182,14 +194,159 @@ def test_a_neighbour_moves_when_it_is_proved_there(b: Member) -> None:
 
 
 def test_who_cannot_be_read_now_is_known_from_its_resource(b: Member) -> None:
-    """Its API is away: what the platform holds and its exporter still says is no news."""
-    told = exchange(Neighbour("b"), live=[b.resource(b.document())])
+    """Its API is away: what was proved and its exporter still says is no news. The platform's cache is no proof."""
+    live = b.resource(proved=b.document())
+    told = exchange(Neighbour("b"), live=[live])
     assert told.findings == []
     assert spec(told, b) == b.resource()["spec"]
     b.answer = b.document(root_ca=Member("x").root)
-    told = exchange(Neighbour("b"), live=[b.resource(b.document())])
-    assert codes(told) == [("b", "public-InvalidPublicMetadata")]
+    for held in (live, b.resource(b.answer, b.document()), b.resource(b.answer)):
+        told = exchange(Neighbour("b"), live=[held])
+        assert codes(told)[0] == ("b", "public-InvalidPublicMetadata")
+        assert told.resources["b"]["metadata"].get("annotations") == held["metadata"].get("annotations")
     assert spec(told, b) == b.resource()["spec"]
+
+
+VOUCHED = ("api", "pins", "first-use")
+
+
+def vouched(how: str, member: Member) -> Neighbour:
+    """A neighbour with an API that follows its exporter, with a pin, or believed at first sight."""
+    if how == "api":
+        told = member.answer
+        state = ClusterState(
+            name=member.name,
+            uuid=told.cluster_uuid,
+            trust_domain=member.domain,
+            roots=told.root_ca,
+            authn_key_pub=told.authn_key_pub,
+        )
+        return member.neighbour(state=state)
+    pins = (fingerprint(member.answer.root_ca),) if how == "pins" else ()
+    return member.neighbour(state=None, provider="external", root_fingerprints=pins, trust_on_first_use=not pins)
+
+
+@pytest.mark.parametrize("how", VOUCHED)
+def test_what_was_proved_is_remembered(how: str, b: Member) -> None:
+    """In an annotation, which stays while the neighbour is away; a second run makes the same of it."""
+    told = exchange(vouched(how, b))
+    annotations = {PROVED_ANNOTATION: b.document().render().decode()}
+    assert told.resources["b"]["metadata"]["annotations"] == annotations
+    live = b.resource(b.document(), proved_public(told.resources["b"]))
+    assert exchange(vouched(how, b), live=[live]).resources == told.resources
+    who, b.answer = vouched(how, b), down()
+    assert exchange(who, live=[live]).resources["b"]["metadata"]["annotations"] == annotations
+    assert exchange(replace(who, hold="why"), live=[live]).resources["b"]["metadata"]["annotations"] == annotations
+
+
+@pytest.mark.parametrize(
+    ("how", "part", "code"),
+    [
+        ("api", "cluster_uuid", "public-ClusterUUIDMismatch"),
+        ("pins", "cluster_uuid", "public-ClusterUUIDMismatch"),
+        ("first-use", "cluster_uuid", "public-ClusterUUIDMismatch"),
+        ("pins", "authn_key_pub", "public-InvalidPublicMetadata"),
+        ("first-use", "authn_key_pub", "public-InvalidPublicMetadata"),
+        ("first-use", "root_ca", "public-InvalidPublicMetadata"),
+        # Its API, its administrator's new pin: these are rotations.
+        ("api", "authn_key_pub", ""),
+        ("api", "root_ca", ""),
+        ("pins", "root_ca", ""),
+    ],
+)
+@pytest.mark.parametrize("followed", [False, True])
+def test_who_answers_otherwise_than_before(
+    how: str, part: str, code: str, followed: bool, b: Member, c: Member
+) -> None:
+    """Whether or not the platform has taken it already."""
+    other = {"cluster_uuid": "uuid-else", "authn_key_pub": c.key, "root_ca": c.root}
+    b.answer = b.document(**{part: other[part]})
+    told = exchange(vouched(how, b), live=[b.resource(b.answer if followed else b.document(), b.document())])
+    memory = proved_public(told.resources["b"])
+    assert memory == (b.document() if code else b.answer)
+    # The API of a cluster that was made anew tells so, whatever the platform has taken by then.
+    differs = (followed or (how, part) == ("api", "cluster_uuid")) if code else not followed
+    assert codes(told) == [*([("b", code)] if code else []), *([("b", "platform-differs")] if differs else [])]
+    assert memory is not None
+    assert told.trusted == {"b": [fingerprint(memory.root_ca)]}
+
+
+def test_a_memory_that_cannot_be_read_is_none(b: Member) -> None:
+    live = b.resource(proved=b.document())
+    live["metadata"]["annotations"][PROVED_ANNOTATION] = "{"
+    assert codes(exchange(vouched("first-use", b), live=[live])) == []
+    b.answer = down()
+    assert codes(exchange(b.neighbour(), live=[live])) == [("b", "public-FetchFailed")]
+
+
+def test_what_is_too_long_to_be_remembered_is_refused(b: Member, c: Member) -> None:
+    """The API server would refuse the resource, and with it the run."""
+    b.answer = b.document(root_ca=b.root * 64)
+    roots = len(b.answer.render()) // 64
+    assert exchange(vouched("first-use", b)).findings == []
+    b.answer = replace(b.answer, root_ca=b.root * (192 * 1024 // roots + 2))
+    told = exchange(vouched("first-use", b), c.neighbour())
+    assert codes(told) == [("b", "public-InvalidPublicMetadata")]
+    assert set(told.resources) == {"c"}
+
+
+@pytest.mark.parametrize("part", ["cluster_uuid", "authn_key_pub", "root_ca"])
+@pytest.mark.parametrize("why", ["down", "imposter", "held", "taken"])
+@pytest.mark.parametrize("known", ["memory", "api", "pins"])
+def test_what_the_platform_holds_of_who_is_not_proved_now(
+    known: str, why: str, part: str, b: Member, c: Member
+) -> None:
+    """Compared with what is known otherwise, so that it is told for as long as it lasts."""
+    false = b.document(**{part: {"cluster_uuid": "uuid-else", "authn_key_pub": c.key, "root_ca": c.root}[part]})
+    who = {
+        "memory": b.neighbour(state=None),
+        "api": b.neighbour(),
+        "pins": b.neighbour(state=None, root_fingerprints=(fingerprint(b.root),)),
+    }[known]
+    proved = b.document() if known == "memory" else None
+    b.answer = {"down": down(), "imposter": b.document(cluster_uuid=OWN_UUID)}.get(why, b.answer)
+    theirs = b.resource(ours=False, trust_domain="b.local")
+    theirs["metadata"]["name"] = "theirs"
+    live = [b.resource(false, proved), *([theirs] if why == "taken" else [])]
+    told = exchange(replace(who, hold="why" if why == "held" else ""), live=live)
+    found = [finding for finding in told.findings if finding.code == "platform-differs"]
+    # Pins tell roots alone.
+    assert len(found) == (0 if known == "pins" and part != "root_ca" else 1)
+    assert told.trusted.get("b", [fingerprint(b.root)]) == [fingerprint(b.root)]
+    assert all(finding.severity == "error" and finding.neighbour == "b" for finding in found)
+    if found and part == "root_ca":
+        assert fingerprint(b.root) in found[0].message
+        assert fingerprint(c.root) in found[0].message
+    right = exchange(replace(who, hold="why"), live=[b.resource(b.document(), proved)])
+    assert "platform-differs" not in {finding.code for finding in right.findings}
+    assert right.trusted == {"b": [fingerprint(b.root)]}
+
+
+def test_what_nothing_vouches_for_is_not_listed_as_trusted(b: Member) -> None:
+    b.answer = down()
+    told = exchange(b.neighbour(state=None), live=[b.resource(b.document())])
+    assert (told.trusted, set(told.resources)) == ({}, {"b"})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "refused"),
+    [
+        ("https://[2001:db8::1]/metadata/", True),
+        ("https://[2001:db8::1]:8443/metadata/", True),
+        ("https://[2001:db8::1", True),
+        ("https://b/[x]/", False),
+        ("https://192.0.2.1/metadata/", False),
+    ],
+)
+def test_an_endpoint_that_the_definition_may_not_take(endpoint: str, refused: bool, b: Member, c: Member) -> None:
+    """One such resource that the API server refuses must not cost the others anything."""
+    b.answer = down()
+    told = exchange(b.neighbour(endpoint=endpoint), c.neighbour(), live=[b.resource(proved=b.document())])
+    assert codes(told)[0][1] == ("endpoint-ipv6" if refused else "public-FetchFailed")
+    assert len(told.findings) == 1
+    assert ("alliance_metadata_endpoint" in told.findings[0].remedy) is refused
+    assert set(told.resources) == {"b", "c"}
+    assert spec(told, b)["metadataEndpoint"] == b.endpoint
 
 
 @pytest.mark.parametrize(
@@ -252,18 +409,35 @@ def test_what_the_platform_holds_is_compared_with_what_was_proved(
 
 
 def test_nobody_takes_the_uuid_of_another(b: Member, c: Member) -> None:
-    """The platform has no such check: a pinned neighbour that claims it would take over the other's key."""
+    """The platform has no such check: a pinned neighbour that claims it would take over the other's key.
+
+    It is that of the member whose API tells it, from the first contact on, and whether or not that one answers.
+    """
     c.answer = c.document(cluster_uuid=b.uuid)
     pinned = c.neighbour(state=None, root_fingerprints=(fingerprint(c.root),))
-    both = exchange(b.neighbour(), pinned)
-    assert set(both.resources) == set()
-    assert codes(both) == [("b", "public-ClusterUUIDMismatch"), ("c", "public-ClusterUUIDMismatch")]
-    known = exchange(b.neighbour(), pinned, live=[b.resource(b.document())])
-    assert set(known.resources) == {"b"}
+    for live in ([], [b.resource(b.document(), b.document())]):
+        both = exchange(b.neighbour(), pinned, live=live)
+        assert set(both.resources) == {"b"}
+        assert codes(both) == [("c", "public-ClusterUUIDMismatch")]
     b.answer = down()
-    away = exchange(b.neighbour(), pinned, live=[b.resource(b.document())])
-    assert set(away.resources) == {"b"}
-    assert codes(away) == [("b", "public-FetchFailed"), ("c", "public-ClusterUUIDMismatch")]
+    for live in ([], [b.resource(proved=b.document())]):
+        away = exchange(b.neighbour(), pinned, live=live)
+        assert set(away.resources) == ({"b"} if live else set())
+        assert codes(away) == [("b", "public-FetchFailed"), ("c", "public-ClusterUUIDMismatch")]
+    unread = exchange(b.neighbour(state=None), pinned, live=[b.resource(proved=b.document())])
+    assert codes(unread) == [("b", "public-FetchFailed"), ("c", "public-ClusterUUIDMismatch")]
+
+
+def test_the_cache_of_a_platform_makes_nobody_an_owner(b: Member, c: Member) -> None:
+    """Whatever the names are: what somebody answered the platform at one endpoint keeps no other one out."""
+    for liar, other in ((b, c), (c, b)):
+        who = other.neighbour(state=None, root_fingerprints=(fingerprint(other.root),))
+        held = liar.resource(liar.document(cluster_uuid=other.uuid), liar.document())
+        liar.answer = down()
+        told = exchange(liar.neighbour(state=None), who, live=[held])
+        assert proved_public(told.resources[other.name]) == other.document()
+        assert [code for code in codes(told) if code[0] == other.name] == []
+        liar.answer = liar.document()
 
 
 def test_who_answers_the_platform_falsely_owns_nothing(b: Member, c: Member) -> None:

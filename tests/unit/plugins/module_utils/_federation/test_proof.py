@@ -23,6 +23,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pro
     contested,
     prove,
     public_from_state,
+    uuid_owners,
 )
 
 OWN = "uuid-own"
@@ -137,8 +138,8 @@ def test_what_changed_while_its_api_cannot_be_read(changed: dict[str, str]) -> N
 PINS = (fingerprint(root("b")),)
 
 
-def external(**changes) -> Neighbour:
-    return neighbour(provider="external", state=None, **changes)
+def external(name: str = "b", **changes) -> Neighbour:
+    return neighbour(name=name, provider="external", state=None, **changes)
 
 
 @pytest.mark.parametrize(
@@ -232,9 +233,28 @@ def test_neither_of_two_with_one_uuid() -> None:
 
 def test_who_proved_a_uuid_first_keeps_it() -> None:
     documents = {"b": document(), "c": document()}
-    assert set(contested(documents, {"uuid-b": "b"})) == {"c"}
+    owners = uuid_owners([external("c"), external("b")], {"b": document()})
+    assert set(contested(documents, owners)) == {"c"}
     # Also while the owner itself does not answer.
-    assert set(contested({"c": document()}, {"uuid-b": "b"})) == {"c"}
+    assert set(contested({"c": document()}, owners)) == {"c"}
+
+
+def test_a_uuid_is_that_of_the_member_whose_api_tells_it() -> None:
+    """Also when somebody else proved it before, and whatever their names are."""
+    for other in ("a", "c"):
+        owners = uuid_owners([external(other), neighbour()], {other: document()})
+        assert owners == {"uuid-b": {"b"}}
+        assert set(contested({"b": document(), other: document()}, owners)) == {other}
+        assert set(contested({other: document()}, owners)) == {other}
+
+
+def test_a_uuid_that_two_apis_tell() -> None:
+    """Who proved it before keeps it; where nobody did, neither is believed, nor is a third."""
+    twins = [neighbour(name="a"), neighbour()]
+    assert uuid_owners(twins, {"b": document()}) == {"uuid-b": {"b"}}
+    errors = contested({"b": document(), "c": document()}, uuid_owners(twins, {}))
+    assert errors["b"].message.endswith("is that of a")
+    assert errors["c"].message.endswith("is that of a, b")
 
 
 def test_a_key_that_its_api_does_not_have_is_not_believed() -> None:
