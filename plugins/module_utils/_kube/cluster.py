@@ -28,9 +28,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
     documents_of,
     outdated_workloads,
     pod_cidrs,
+    read_ca,
+    read_public_key,
     read_revisions,
     read_roots,
-    secret_text,
     service_cidrs,
 )
 
@@ -66,6 +67,8 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
     nodes = client.list(kinds.NODE).items
     gateway = client.get(kinds.SERVICE, names.INGRESSGATEWAY, place.namespace)
     gateways = _gateways(client, place, gateway, nodes, findings)
+    key = read_public_key(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, findings)
+    ca = read_ca(client, place.namespace, place.tls_secret, findings)
     findings += clock_findings(client)
     return ClusterState(
         name=name,
@@ -79,14 +82,14 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
         istio=tuple(revision.to_dict() for revision in revisions),
         roots="".join(roots),
         root_fingerprints=tuple(fingerprint(root) for root in roots),
-        authn_key_pub=secret_text(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, names.AUTHN_PUBLIC_KEY),
+        authn_key_pub=key,
         pod_cidrs=pod_cidrs(nodes),
         service_cidrs=service_cidrs(client),
         gateways=gateways,
         gateway_exists=gateway is not None,
         exporter_ready=_exporter_ready(client, place),
         metadata_endpoint=_endpoint(client, place, gateway, nodes),
-        metadata_ca=secret_text(client, place.namespace, place.tls_secret, "ca.crt"),
+        metadata_ca=ca,
         public_services=len(services),
         published=documents_of(services) if with_published else None,
         outdated_workloads=outdated_workloads(client),

@@ -36,9 +36,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
     documents_of,
     outdated_workloads,
     pod_cidrs,
+    read_ca,
+    read_public_key,
     read_revisions,
     read_roots,
-    secret_text,
     service_cidrs,
 )
 
@@ -81,9 +82,10 @@ def read_deckhouse_cluster(
     nodes = client.list(kinds.NODE).items
     gateway = _gateway(client, nodes)
     findings += gateway.findings
-    key = secret_text(client, space, names.DKP_AUTHN_KEYPAIR_SECRET, names.AUTHN_PUBLIC_KEY)
+    key = read_public_key(client, space, names.DKP_AUTHN_KEYPAIR_SECRET, findings)
     exporter = _exporter_pending(client)
     found = _endpoint(client, endpoint)
+    ca = read_ca(client, space, found.secret, findings) if found and found.secret else None
     if kinds.MODULE_CONFIG.plural not in served:
         findings.append(_not_deckhouse())
     elif found is None:
@@ -109,7 +111,7 @@ def read_deckhouse_cluster(
         gateway_exists=gateway.exists,
         exporter_ready=not exporter,
         metadata_endpoint=endpoint or (found.url if found else None),
-        metadata_ca=secret_text(client, space, found.secret, "ca.crt") if found and found.secret else None,
+        metadata_ca=ca,
         public_services=len(services),
         published=documents_of(services) if with_published else None,
         outdated_workloads=outdated_workloads(client),
@@ -215,12 +217,12 @@ def _in_namespace(problem: Finding) -> Finding:
 
 
 def _pods_pending(pods: Iterable[Mapping[str, Any]], nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """How many gateway pods are not ready; those of a node that is down for long must not keep a run waiting."""
+    """How many gateway pods are ready when none is: one that never gets ready must not keep a run waiting."""
     down = {node["metadata"]["name"] for node in nodes if not _is_ready(node)}
     present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     counted = [pod for pod in present if pod["spec"].get("nodeName") not in down] or present
     ready = sum(_is_ready(pod) for pod in counted)
-    if counted and ready == len(counted):
+    if ready:
         return ()
     return (f"the pods of the ingress gateway ({ready} of {len(counted)} are ready)",)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +20,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
     FederationMetadata,
     PublicService,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
     AGENT_ENV,
@@ -28,6 +29,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio
     read_revision,
     revision_name,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import load_public_key, public_key_pem
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 
@@ -36,6 +38,9 @@ Object = dict[str, Any]
 CLOCK_TOLERANCE_SECONDS = 30
 # istiod puts this label on every pod that it injects (pkg/kube/inject/webhook.go).
 INJECTED_PODS = "security.istio.io/tlsMode=istio"
+_BLOCK = r"-----BEGIN {label}-----[^-]*-----END {label}-----"
+_CERTIFICATE = re.compile(_BLOCK.format(label="CERTIFICATE"))
+_PUBLIC_KEY = re.compile(_BLOCK.format(label="(?:ED25519 )?PUBLIC KEY"))
 
 
 def read_revisions(client: Client, namespace: str, findings: list[Finding]) -> list[IstioRevision]:
@@ -81,18 +86,64 @@ def advertised(client: Client, namespace: str) -> str | None:
     return ((configmap or {}).get("data") or {}).get(names.ADVERTISE_KEY)
 
 
-def secret_text(client: Client, namespace: str, name: str, key: str) -> str | None:
-    """One value of a Secret that is not secret itself: a public key or a CA certificate."""
+def read_ca(client: Client, namespace: str, name: str, findings: list[Finding]) -> str | None:
+    """The CA certificates in a Secret of type TLS, and nothing else of it; None, and a finding, when they are none."""
+    text = _secret_text(client, namespace, name, "ca.crt")
+    if text is None:
+        return None
+    certificates = _certificates(text)
+    if not certificates:
+        findings.append(
+            _unusable("ca-unusable", "ca.crt", f"{namespace}/{name}", "replace it, or set alliance_metadata_ca")
+        )
+    return certificates or None
+
+
+def read_public_key(client: Client, namespace: str, name: str, findings: list[Finding]) -> str | None:
+    """The public key of a Secret with a key pair, as neighbours see it; None, and a finding, when it is none."""
+    text = _secret_text(client, namespace, name, names.AUTHN_PUBLIC_KEY)
+    if text is None:
+        return None
+    blocks = [match.group() for match in _PUBLIC_KEY.finditer(text)]
+    try:
+        return public_key_pem(load_public_key("".join(blocks)))
+    except AllianceError:
+        findings.append(
+            _unusable(
+                "key-unusable",
+                names.AUTHN_PUBLIC_KEY,
+                f"{namespace}/{name}",
+                "let its owner make the key pair anew: delete the Secret",
+            )
+        )
+        return None
+
+
+def _secret_text(client: Client, namespace: str, name: str, key: str) -> str | None:
+    """One value of a Secret; bytes that are no ASCII (in a comment) don't count."""
     secret = client.get(kinds.SECRET, name, namespace)
     value = ((secret or {}).get("data") or {}).get(key)
     if not value:
         return None
     try:
-        return base64.b64decode(value).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise AllianceError(
-            f"its key {key} is not PEM", obj=f"Secret {namespace}/{name}", remedy="replace it"
-        ) from error
+        return base64.b64decode(value).decode("ascii", errors="ignore")
+    except binascii.Error:
+        return ""
+
+
+def _certificates(text: str) -> str:
+    """The CERTIFICATE blocks of a text, each in the same form; what else is in it may be a private key."""
+    found: list[str] = []
+    for match in _CERTIFICATE.finditer(text):
+        try:
+            found += split_certificates(match.group())
+        except CertificateError:
+            continue
+    return "".join(found)
+
+
+def _unusable(code: str, key: str, place: str, remedy: str) -> Finding:
+    return Finding("warning", code, f"nothing in its key {key} can be used", remedy, object=f"Secret {place}")
 
 
 def pod_cidrs(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

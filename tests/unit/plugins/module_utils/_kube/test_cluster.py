@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import time
 from typing import Any
 
 import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster, read_uuid
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
@@ -130,6 +133,19 @@ def test_a_gateway_without_an_address_does_not_keep_the_run_from_making_one() ->
     problems = [finding for finding in state.findings if finding["code"] != "istiod-missing"]
     assert problems
     assert {finding["severity"] for finding in problems} == {"warning"}
+
+
+def test_ca_and_key_are_read_without_what_is_around_them() -> None:
+    """A cluster that was reached once stays readable, whatever stands in its Secrets."""
+    ca, pair = make_ca("ca", datetime.datetime.now(datetime.timezone.utc)).certificate, generate_key_pair()
+    tls = secret_manifest("istio-alliance", "alliance-metadata-tls", {"ca.crt": f"# \u00fc\n{pair.private_pem}{ca}"})
+    keys = secret_manifest("istio-alliance", "alliance-authn-keypair", {"pub.pem": f"# \u00fc\n{pair.public_pem}"})
+    state = read(tls, keys)
+    assert (state.metadata_ca, state.authn_key_pub) == (ca, pair.public_pem)
+    broken = read({**tls, "data": {"ca.crt": "=broken"}}, {**keys, "data": {"pub.pem": ""}})
+    assert (broken.metadata_ca, broken.authn_key_pub) == (None, None)
+    assert {finding["code"] for finding in broken.findings} >= {"ca-unusable"}
+    assert "key-unusable" not in {finding["code"] for finding in broken.findings}
 
 
 def test_a_cluster_without_kube_system_is_none() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse import (
@@ -27,6 +28,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds imp
 Object = dict[str, Any]
 
 ROOT = make_ca("root", datetime.datetime.now(datetime.timezone.utc)).certificate
+CA = make_ca("ca", datetime.datetime.now(datetime.timezone.utc)).certificate
+PAIR = generate_key_pair()
+KEY = PAIR.public_pem
 ALL_KINDS = ("moduleconfigs", "istiofederations")
 
 
@@ -127,12 +131,12 @@ READY: dict[str, list[Object]] = {
     "uuid": [obj("ConfigMap", "d8-cluster-uuid", "kube-system", data={"cluster-uuid": "the-uuid\n"})],
     "istiod": istiod("v1x25", "c.local"),
     "roots": [obj("ConfigMap", "istio-ca-root-cert", data={"root-cert.pem": ROOT})],
-    "key": [obj("Secret", "d8-remote-authn-keypair", data={"pub.pem": encoded("public"), "priv.pem": encoded("no")})],
+    "key": [obj("Secret", "d8-remote-authn-keypair", data={"pub.pem": encoded(KEY), "priv.pem": encoded("no")})],
     "gateway": [GATEWAY],
     "pods": [gateway_pod("gw", "one")],
     "nodes": [node("one")],
     "exporter": [EXPORTER],
-    "ingress": [ingress("istio-metadata.c.example"), obj("Secret", "ingress-tls", data={"ca.crt": encoded("the ca")})],
+    "ingress": [ingress("istio-metadata.c.example"), obj("Secret", "ingress-tls", data={"ca.crt": encoded(CA)})],
 }
 
 
@@ -159,11 +163,11 @@ def test_a_cluster_that_is_ready() -> None:
     assert state.namespace == state.root_namespace == "d8-istio"
     assert (state.trust_domain, state.cluster_domain, state.revision) == ("c.local", "c.local", "v1x25")
     assert (state.roots, state.root_fingerprints) == (ROOT, (fingerprint(ROOT),))
-    assert state.authn_key_pub == "public"
+    assert state.authn_key_pub == KEY
     assert state.gateways == ({"address": "203.0.113.7", "port": 15443},)
     assert (state.gateway_exists, state.exporter_ready) == (True, True)
     assert state.metadata_endpoint == "https://istio-metadata.c.example/metadata/"
-    assert state.metadata_ca == "the ca"
+    assert state.metadata_ca == CA
     assert state.module_config_version == 2
     assert state.pod_cidrs == ("10.1.0.0/24",)
     assert state.public_services == 1
@@ -222,7 +226,7 @@ def test_a_node_that_is_down_keeps_nobody_waiting() -> None:
     pods = [gateway_pod("gw-1", "one"), gateway_pod("gw-2", "two", False)]
     assert read(nodes=nodes, pods=pods).awaiting == ()
     unready = [gateway_pod("gw-1", "one"), gateway_pod("gw-3", "three", False)]
-    assert read(nodes=nodes, pods=unready).awaiting == ("the pods of the ingress gateway (1 of 2 are ready)",)
+    assert read(nodes=nodes, pods=unready).awaiting == ()
     # With no other pod, those of the node that is down are what there is to tell.
     only = [gateway_pod("gw-2", "two", False)]
     assert read(nodes=nodes, pods=only).awaiting == ("the pods of the ingress gateway (0 of 1 are ready)",)
@@ -267,6 +271,45 @@ def test_an_api_server_that_fails_is_not_another_kind_of_cluster() -> None:
         read_deckhouse_cluster(client, "c")
 
 
+@pytest.mark.parametrize("outside", ["", "# Köln\x07\r\n", PAIR.private_pem])
+def test_only_certificates_and_keys_are_read_of_a_secret(outside: str) -> None:
+    """No comment, whatever its letters, and no private key that somebody put beside them."""
+    secrets = [
+        obj("Secret", "ingress-tls", data={"ca.crt": encoded(outside + CA.replace("\n", "\r\n") + outside + ROOT)})
+    ]
+    pair = [obj("Secret", "d8-remote-authn-keypair", data={"pub.pem": encoded(outside + KEY.strip() + "\n" + outside)})]
+    state = read(ingress=[*READY["ingress"][:1], *secrets], key=pair)
+    assert (state.metadata_ca, state.authn_key_pub) == (CA + ROOT, KEY)
+    assert (state.findings, state.awaiting) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        encoded("the ca"),
+        encoded(PAIR.private_pem),
+        encoded("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        encoded("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+        encoded(CA[:-40] + KEY[:-40]),
+        base64.b64encode(b"\xff\xfe").decode(),
+        "=broken",
+    ],
+)
+def test_a_secret_of_no_use_is_named_and_not_shown(value: str) -> None:
+    """It costs what it would have told, not the cluster's place in the alliance."""
+    state = read(
+        ingress=[*READY["ingress"][:1], obj("Secret", "ingress-tls", data={"ca.crt": value})],
+        key=[obj("Secret", "d8-remote-authn-keypair", data={"pub.pem": value})],
+    )
+    assert (state.metadata_ca, state.authn_key_pub) == (None, None)
+    assert [(item["severity"], item["code"], item["object"]) for item in state.findings] == [
+        ("warning", "key-unusable", "Secret d8-istio/d8-remote-authn-keypair"),
+        ("warning", "ca-unusable", "Secret d8-istio/ingress-tls"),
+    ]
+    assert value not in str(state.findings)
+    assert state.awaiting[-1].startswith("the key pair")
+
+
 def test_several_revisions_that_agree_are_normal() -> None:
     state = read(istiod=[*istiod("v1x21", "c.local"), *istiod("v1x25", "c.local")])
     assert (state.trust_domain, state.revision, len(state.istio)) == ("c.local", "", 2)
@@ -290,7 +333,7 @@ def test_an_endpoint_that_nothing_tells_is_asked_for(named: str | None) -> None:
 def test_the_endpoint_of_the_inventory_wins_and_the_ca_is_still_found() -> None:
     state = read(endpoint="https://127.0.0.1:8443/metadata/")
     assert state.metadata_endpoint == "https://127.0.0.1:8443/metadata/"
-    assert state.metadata_ca == "the ca"
+    assert state.metadata_ca == CA
 
 
 def test_a_service_that_cannot_be_published_is_a_warning() -> None:
