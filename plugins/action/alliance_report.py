@@ -37,7 +37,7 @@ OTHERS = (
     "external_neighbour_result",
 )
 # Their findings belong to the table's problems; those of the pre-flight were shown when they were found.
-REPORTED = ("metadata_exporter_published",)
+REPORTED = ("istio_module_ready", "metadata_exporter_published")
 
 
 class ActionModule(ActionBase):

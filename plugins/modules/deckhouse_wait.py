@@ -18,7 +18,10 @@ description:
   - Waits until the module istio of the Deckhouse Kubernetes Platform has made what a federation needs. That is the
     definition of IstioFederation, root certificate and key pair, ready pods of gateway and metadata-exporter, an
     address of the gateway, and a metadata endpoint that answers with a complete public document.
-  - Shows what is still missing whenever that changes. Fails when something is after O(timeout) seconds.
+  - Shows what is still missing whenever that changes. Fails when something is after O(timeout) seconds, unless
+    O(required=false).
+  - A metadata endpoint whose certificate is not accepted for a minute ends the wait before its time, for no waiting
+    helps against that.
   - In check mode it looks once, and what is missing is no failure.
 options:
   metadata_endpoint:
@@ -45,6 +48,11 @@ options:
     description: Seconds after which it gives up.
     type: int
     default: 600
+  required:
+    description: Whether the platform has to be ready for the run to go on. If not, what is missing after O(timeout)
+      seconds is told in RV(findings).
+    type: bool
+    default: true
 notes:
   - This is an action plugin. It runs M(meshalliance.istio.cluster_info) and M(meshalliance.istio.metadata_info) where
     modules of the task run.
@@ -60,6 +68,12 @@ EXAMPLES = r"""
     timeout: 900
   register: result
 
+- name: Look after a platform that was ready before
+  meshalliance.istio.deckhouse_wait:
+    context: cluster-c
+    timeout: 30
+    required: false
+
 - name: Show where the cluster's metadata is
   ansible.builtin.debug:
     var: result.state.metadata_endpoint
@@ -67,12 +81,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 state:
-  description: The cluster, as RV(meshalliance.istio.cluster_info#module:state).
+  description: The cluster, as RV(meshalliance.istio.cluster_info#module:state). Its C(awaiting) also names the public
+    document when that is missing.
   returned: when the cluster could be read
   type: dict
 awaiting:
-  description: What the platform has not made yet, in words. Empty unless in check mode or after a failure.
+  description: What the platform has not made yet, in words. Empty unless in check mode, after a failure or with
+    O(required=false).
   returned: when the cluster could be read
   type: list
   elements: str
+findings:
+  description: With O(required=false) a warning C(platform-awaiting) when something is missing.
+  returned: when the cluster could be read
+  type: list
+  elements: dict
 """

@@ -69,6 +69,21 @@ def test_an_endpoint_that_does_not_answer_is_missing_too(run: ModuleRunner, plat
         platform.exporter.status = 200
 
 
+def test_reads_only_and_goes_on_where_it_is_not_required(run: ModuleRunner, platform: Platform) -> None:
+    platform.make_ready()
+    platform.exporter.status = 503
+    try:
+        done = wait(run, platform, timeout=1, interval=1, required=False)
+    finally:
+        platform.exporter.status = 200
+    assert (done.result["changed"], done.writes) == (False, ())
+    (finding,) = done.result["findings"]
+    assert (finding["severity"], finding["code"], finding["cluster"]) == ("warning", "platform-awaiting", "cluster-t")
+    assert "503" in finding["message"]
+    assert "alliance_metadata_endpoint" in finding["remedy"]
+    assert done.result["state"]["awaiting"] == done.result["awaiting"] != []
+
+
 def test_a_cluster_that_cannot_be_reached_is_not_waited_for(run: ModuleRunner, platform: Platform) -> None:
     done = run("deckhouse_wait", fails=True, kubeconfig="/no/such/kubeconfig")
     assert done.result["msg"].startswith("cluster cluster-t: kubeconfig /no/such/kubeconfig does not exist")

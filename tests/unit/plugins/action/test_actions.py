@@ -101,6 +101,7 @@ def test_steps_of_another_provider_say_nothing(display: Display) -> None:
     """A role's task that was skipped is registered all the same."""
     skipped = {"skipped": True, "changed": False, "skip_reason": "Conditional result was False"}
     unpublished = {"severity": "error", "code": "x", "message": "no such Service", "object": "Service x/y"}
+    broken = {"severity": "warning", "code": "platform-awaiting", "message": "no gateway", "cluster": "a"}
     state = {"preflight_state": ClusterState(name="a", uuid="a", trust_domain="a.local").to_dict()}
     hostvars: dict[str, dict[str, Any]] = {
         "a": {
@@ -108,6 +109,7 @@ def test_steps_of_another_provider_say_nothing(display: Display) -> None:
             "preflight_findings": {"findings": []},
             "istio_module_restarts": skipped,
             "istio_module_config_result": {"objects": [{}]},
+            "istio_module_ready": {"findings": [broken], "awaiting": ["the gateway"]},
             "metadata_exporter_published": {"objects": [{}], "findings": [unpublished]},
             "root_exchange_result": {"trusted": {"p": ["1"]}, "findings": [], "objects": [{}]},
             "service_import_result": {"trusted": {}, "imported": {"p": 2}, "findings": []},
@@ -126,7 +128,7 @@ def test_steps_of_another_provider_say_nothing(display: Display) -> None:
     assert rows["a", "p"] == ["no", "2", "-"]
     assert rows["b", "a"] == ["?", "?", "-", "not", "run"]
     assert rows["p", "a"] == ["-", "-", "-", "external"]
-    assert result["table"][7:] == ["", "ERROR a: Service x/y: no such Service"]
+    assert result["table"][7:] == ["", "WARNING a: no gateway", "ERROR a: Service x/y: no such Service"]
 
 
 PARTNER = {

@@ -75,7 +75,7 @@ def wait(shown: list[str], clock: list[float]) -> Callable[..., tuple[dict[str, 
 
 def test_a_cluster_that_is_ready_is_asked_once(wait: Callable[..., Any], shown: list[str], clock: list[float]) -> None:
     result, modules = wait(READY, kubeconfig="k", cert_file="c", gather_published=True)
-    assert result == {"changed": False, "state": READY["state"], "awaiting": []}
+    assert result == {"changed": False, "state": READY["state"], "awaiting": [], "findings": []}
     access = {"kubeconfig": "k", "cert_file": "c"}
     assert modules.asked == [
         ("cluster_info", {**access, "provider": "deckhouse", "gather_published": True}),
@@ -111,7 +111,7 @@ def test_it_ends_with_what_is_missing_and_where_to_look(wait: Callable[..., Any]
     assert result["changed"] is False
     assert result["awaiting"] == ["the key pair", "the gateway"]
     message = result["msg"]
-    assert message.startswith("cluster c: after 20 s the platform has not made: the key pair; the gateway. Look at: ")
+    assert message.startswith("cluster c: after 20 s the platform has not made: the key pair; the gateway. Remedy: ")
     for hint in ("kubectl get module istio", "kubectl -n d8-istio get pods", "EE and CSE Pro"):
         assert hint in message
     assert sum(clock) == 20
@@ -121,11 +121,54 @@ def test_check_mode_looks_once_and_never_fails_for_what_is_missing(
     wait: Callable[..., Any], clock: list[float]
 ) -> None:
     result, modules = wait(awaiting("all of it"), check=True)
-    assert result == {"changed": False, "state": awaiting("all of it")["state"], "awaiting": ["all of it"]}
+    state = awaiting("all of it")["state"]
+    assert result == {"changed": False, "state": state, "awaiting": ["all of it"], "findings": []}
     assert ([name for name, _arguments in modules.asked], clock) == (["cluster_info"], [])
     unanswered, _modules = wait(READY, metadata=[REFUSED], check=True)
     assert not unanswered.get("failed")
     assert len(unanswered["awaiting"]) == 1
+
+
+def test_who_was_ready_before_does_not_stop_the_run(wait: Callable[..., Any], clock: list[float]) -> None:
+    result, _modules = wait(awaiting("the gateway"), required=False, timeout=10, interval=5)
+    assert not result.get("failed")
+    assert (result["awaiting"], sum(clock)) == (["the gateway"], 10)
+    (finding,) = result["findings"]
+    assert (finding["severity"], finding["code"], finding["cluster"]) == ("warning", "platform-awaiting", "cluster-c")
+    assert finding["message"] == "the platform has not made: the gateway"
+    assert "kubectl -n d8-istio get pods" in finding["remedy"]
+    looked, _modules = wait(awaiting("the gateway"), required=False, check=True)
+    assert looked["findings"] == [finding]
+    ready, _modules = wait(READY, required=False)
+    assert ready["findings"] == []
+
+
+def test_a_public_document_alone_is_a_matter_of_the_endpoint(wait: Callable[..., Any]) -> None:
+    told = {"failed": True, "msg": "no answer. Remedy: look; what was known of the neighbour stays in use"}
+    result, _modules = wait(READY, metadata=[told], timeout=0)
+    assert f"a complete public document at {ENDPOINT} (no answer). Remedy: " in result["msg"]
+    for variable in ("alliance_metadata_endpoint", "alliance_metadata_ca"):
+        assert variable in result["msg"]
+    for other in ("EE and CSE Pro", "stays in use"):
+        assert other not in result["msg"]
+    # Whoever reads the state later is told too.
+    assert result["state"]["awaiting"] == result["awaiting"]
+
+
+def test_a_certificate_that_is_not_accepted_ends_the_wait_early(wait: Callable[..., Any], clock: list[float]) -> None:
+    refused = {"failed": True, "msg": "its certificate is not accepted: self-signed certificate. Remedy: no"}
+    result, _modules = wait(READY, metadata=[refused], timeout=600, interval=5)
+    assert result["failed"] is True
+    assert "after 60 s" in result["msg"]
+    assert "alliance_metadata_ca" in result["msg"]
+    assert sum(clock) == 60
+
+
+def test_a_certificate_that_is_being_made_is_waited_for(wait: Callable[..., Any], clock: list[float]) -> None:
+    refused = {"failed": True, "msg": "its certificate is not accepted: self-signed certificate"}
+    result, _modules = wait(READY, metadata=[refused, refused, REFUSED, refused, refused, PUBLIC], interval=25)
+    assert not result.get("failed")
+    assert sum(clock) == 125
 
 
 @pytest.mark.parametrize("check", [True, False])
