@@ -17,12 +17,23 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.condi
     PUBLIC_READY,
     condition,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import cached_public
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    cached_public,
+    proved_public,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import fingerprints
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import (
+    difference_from,
+    fingerprints,
+    platform_differs,
+)
 
 Object = dict[str, Any]
+
+# So many hostnames are named in one finding.
+_MOST_NAMED = 5
 
 # The conditions that tell of a federation, by the first part of the codes of findings. Others are none of ours.
 _CONDITIONS = {PUBLIC_READY: "public", PRIVATE_READY: "private", DATAPLANE_READY: "dataplane"}
@@ -102,6 +113,9 @@ def _look_at(view: PlatformView, neighbour: Neighbour, resource: Object) -> None
     public = cached_public(status)
     if public is not None:
         view.trusted[neighbour.name] = fingerprints(public)
+        view.findings += _not_as_proved(neighbour, resource, public)
+    if isinstance(private, Mapping) and private:
+        view.findings += _offer_problems(neighbour, resource, private)
     failed, waiting = _conditions(neighbour, resource)
     view.findings += failed
     complete = public is not None and bool(private)
@@ -111,6 +125,65 @@ def _look_at(view: PlatformView, neighbour: Neighbour, resource: Object) -> None
         view.awaiting.append(neighbour.name)
     if waiting or (not complete and not failed):
         view.findings.append(_waiting(neighbour, resource, waiting))
+
+
+def _not_as_proved(neighbour: Neighbour, resource: Object, held: PublicMetadata) -> list[Finding]:
+    """What the platform took since the neighbour was proved."""
+    proved = proved_public(resource)
+    difference = difference_from(held, proved) if proved is not None else ""
+    if not difference:
+        return []
+    return [platform_differs(neighbour, difference, (resource.get("spec") or {}).get("metadataEndpoint"))]
+
+
+def _offer_problems(neighbour: Neighbour, resource: Object, private: Mapping[str, Any]) -> list[Finding]:
+    """What the platform has taken from a neighbour without a question."""
+    place = f"{names.FEDERATION_KIND} {resource['metadata']['name']}"
+    findings = []
+    if not private.get("ingressGateways"):
+        findings.append(
+            Finding(
+                "error",
+                "neighbour-without-gateway",
+                "it names no ingress gateway: the platform has taken its services away",
+                "give its gateway an address, or advertise one there",
+                neighbour=neighbour.name,
+                object=place,
+            )
+        )
+    domain = (resource.get("spec") or {}).get("trustDomain") or neighbour.trust_domain
+    foreign = _foreign_hosts(private.get("publicServices"), str(domain or ""))
+    if foreign:
+        more = len(foreign) - _MOST_NAMED
+        named = ", ".join(_quoted(host) for host in foreign[:_MOST_NAMED])
+        findings.append(
+            Finding(
+                "error",
+                "service-foreign",
+                f"the platform imports {len(foreign)} services from it that are outside of its trust domain {domain}:"
+                f" {named}{f' and {more} more' if more > 0 else ''}",
+                "calls of these names go to that neighbour: ask its administrator to withdraw them, or take the"
+                " neighbour out of the alliance",
+                neighbour=neighbour.name,
+                object=place,
+            )
+        )
+    return findings
+
+
+def _foreign_hosts(services: object, domain: str) -> list[str]:
+    """The hostnames that are not in a trust domain, sorted."""
+    if not domain or not isinstance(services, list):
+        return []
+    hosts = {str(entry.get("hostname") or "") for entry in services if isinstance(entry, Mapping)}
+    # DNS knows no case.
+    return sorted(host for host in hosts if host and not host.lower().rstrip(".").endswith(f".{domain.lower()}"))
+
+
+def _quoted(host: str) -> str:
+    """A stranger's text for a message: ASCII, short, on one line."""
+    text = ascii(host)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _conditions(neighbour: Neighbour, resource: Object) -> tuple[list[Finding], list[str]]:

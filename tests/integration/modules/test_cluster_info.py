@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 
 from tests.integration.ansible_module import ModuleRunner
 from tests.integration.conftest import Admin
@@ -22,7 +23,8 @@ from tests.integration.platform import ADDRESS, UUID, Platform
 OURS, ISTIO = "info-alliance", "info-istio"
 PLACE = {"namespace": OURS, "root_namespace": ISTIO}
 ROOT = make_root("info.local")
-PUBLIC_KEY, CA = "public key text", "ca text"
+PUBLIC_KEY = generate_key_pair().public_pem
+CA = make_root("ca")
 
 
 def obj(api_version: str, kind: str, namespace: str | None, name: str, **more: Any) -> dict[str, Any]:

@@ -486,7 +486,7 @@ def seen(member: Member, *conditions: Object, public: bool = True, services: int
     cache: Object = {"public": member.document().to_dict()} if public else {}
     if services is not None:
         hosts = [{"hostname": f"s{number}.xyz.svc.{member.domain}"} for number in range(services)]
-        cache["private"] = {"ingressGateways": [], "publicServices": hosts}
+        cache["private"] = {"ingressGateways": [{"address": "192.0.2.1", "port": 15443}], "publicServices": hosts}
     return {**member.resource(**more), "status": {"metadataCache": cache, "conditions": list(conditions)}}
 
 
@@ -568,7 +568,7 @@ def test_only_who_learns_of_us_in_the_same_run_is_awaited(provider: str, awaitin
     [
         None,
         {"metadataCache": None, "conditions": None},
-        {"metadataCache": {"public": {"clusterUUID": ""}, "private": {"publicServices": None}}, "conditions": ["x"]},
+        {"metadataCache": {"public": {"clusterUUID": ""}, "private": {}}, "conditions": ["x"]},
         {"metadataCache": {"public": [], "private": []}},
     ],
 )
@@ -576,3 +576,53 @@ def test_a_status_of_another_shape_is_not_known_yet(status: Object | None, b: Me
     found = view(b.neighbour(), live=[{**b.resource(), "status": status}])
     assert (found.trusted, found.imported) == ({}, {"b": 0})
     assert [finding.code for finding in found.findings] == ["platform-awaiting"]
+
+
+@pytest.mark.parametrize("gateways", [{}, {"ingressGateways": None}, {"ingressGateways": []}])
+def test_a_neighbour_whose_services_the_platform_takes_away(gateways: Object, b: Member) -> None:
+    live = seen(b)
+    private = live["status"]["metadataCache"]["private"]
+    live["status"]["metadataCache"]["private"] = {"publicServices": private["publicServices"], **gateways}
+    found = view(b.neighbour(), live=[live])
+    assert [(item.severity, item.code) for item in found.findings] == [("error", "neighbour-without-gateway")]
+    assert found.awaiting == []
+
+
+def hosts(*hostnames: Any) -> Object:
+    return {
+        "ingressGateways": [{"address": "192.0.2.1", "port": 15443}],
+        "publicServices": [{"hostname": name} for name in hostnames],
+    }
+
+
+def test_services_outside_of_a_neighbours_domain(b: Member, c: Member) -> None:
+    """The platform imports them: at most five are named, whatever they are, and all are counted."""
+    live = [seen(b), seen(c)]
+    cache = live[0]["status"]["metadataCache"]
+    theirs = [f"s{number}.xyz.svc.c.local" for number in range(8)]
+    cache["private"] = hosts("a.xyz.svc.b.local", *theirs, "evilb.local", None)
+    (finding,) = view(b.neighbour(), c.neighbour(), live=live).findings
+    assert (finding.severity, finding.code, finding.neighbour) == ("error", "service-foreign", "b")
+    assert finding.object == "IstioFederation b"
+    assert "9 services" in finding.message
+    assert finding.message.count(".local'") == 5
+    assert finding.message.endswith("and 4 more")
+    cache["private"] = hosts("x\n\x1b[31m" + "y" * 5000)
+    (finding,) = view(b.neighbour(), c.neighbour(), live=live).findings
+    assert finding.message.isascii()
+    assert finding.message.isprintable()
+    assert len(finding.message) < 300
+    cache["private"] = {**hosts(), "publicServices": ["x", None, 3, {"hostname": "A.xyz.svc.B.local."}]}
+    assert view(b.neighbour(), c.neighbour(), live=live).findings == []
+
+
+def test_what_the_platform_took_since_the_proof(b: Member, c: Member) -> None:
+    """At first contact too: somebody else answered it after the neighbour had been proved."""
+    cached = seen(b)["status"]
+    right = {**b.resource(proved=b.document()), "status": cached}
+    assert view(b.neighbour(), live=[right]).findings == []
+    wrong = {**b.resource(proved=b.document(root_ca=c.root)), "status": cached}
+    (finding,) = view(b.neighbour(), live=[wrong]).findings
+    assert (finding.severity, finding.code, finding.neighbour) == ("error", "platform-differs", "b")
+    assert fingerprint(b.root) in finding.message
+    assert b.endpoint in finding.remedy
