@@ -53,5 +53,5 @@ integration: venv ## Modules and exporter against real API servers
 wire: venv ## Modules, roles and exporter against a simulated Deckhouse cluster
 	@$(GATES) wire
 
-e2e: venv ## The two clusters of the lab, federated
+e2e: venv ## Complete clusters of upstream Istio and as Deckhouse sets them up, federated
 	@$(GATES) e2e

@@ -129,7 +129,7 @@ GATES = (
     Gate(
         "e2e",
         pytest(PYTHON, "tests/e2e"),
-        "two complete clusters of their own, federated",
+        "complete clusters of their own, federated: two of upstream Istio, one as Deckhouse sets it up",
         suite=True,
         timeout=40 * MINUTE,
         needs="build",
