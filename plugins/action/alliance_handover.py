@@ -38,7 +38,8 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         name = arguments["name"]
         members = [Member.from_dict(member) for member in arguments["members"]]
-        path = Path(arguments["directory"]).expanduser() / f"{resource_name(name)}.yml"
+        # Relative to where the playbook was started, which is where its user looks first.
+        path = Path(arguments["directory"]).expanduser().absolute() / f"{resource_name(name)}.yml"
         try:
             before = _read(path) if arguments["directory"] else ""
             manifests = federation_manifests(members, name, before)
@@ -50,7 +51,8 @@ class ActionModule(ActionBase):
                 _write(path, manifests)
         except (AllianceError, OSError, UnicodeDecodeError) as error:
             return {"changed": False, "failed": True, "msg": f"external neighbour {name}: {_told(error, path)}"}
-        display.display(_shown(name, manifests, path) if changed else _unchanged(name, path))
+        where = f" ({'would be written to' if self._task.check_mode else 'also in'} {path})"
+        display.display(_shown(name, manifests, where) if changed else _unchanged(name, path))
         diff = {"before_header": str(path), "after_header": str(path), "before": before, "after": manifests}
         return {
             "changed": changed,
@@ -82,8 +84,7 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _shown(name: str, manifests: str, path: Path | None = None) -> str:
-    where = f" (also in {path})" if path else ""
+def _shown(name: str, manifests: str, where: str = "") -> str:
     return f"\nexternal neighbour {name}: hand this to its administrator{where}\n\n{manifests}"
 
 

@@ -20,8 +20,8 @@ description:
     of its roots, so that both administrators can compare them.
   - Prints the manifests ready to be pasted when there is no file or when the file changes, else one line that names
     the file.
-  - A member that can't be read in this run, or is not in order, stands as it stood in the file before. Members that
-    have no metadata endpoint yet are named in a comment.
+  - A member that can't be read in this run, is not in order or not ready, stands as it stood in the file before. One
+    that never stood there is named in a comment.
 options:
   name:
     description: Inventory name of the external member.
@@ -34,7 +34,8 @@ options:
     required: true
   directory:
     description:
-      - Folder, on the machine that runs the playbook, for the file C(<name>.yml). It is made when it is missing.
+      - Folder, on the machine that runs the playbook, for the file C(<name>.yml). It is made when it is missing. A
+        relative path begins at the directory in which the playbook was started.
       - With an empty text no file is written, and the manifests are printed each time.
     type: str
     default: ""
@@ -49,7 +50,7 @@ EXAMPLES = r"""
   meshalliance.istio.alliance_handover:
     name: partner
     members: "{{ hostvars | meshalliance.istio.alliance_members(groups['istio_federation']) }}"
-    directory: "{{ inventory_dir }}/alliance-external"
+    directory: alliance-external
 """
 
 RETURN = r"""

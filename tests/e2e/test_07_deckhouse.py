@@ -44,7 +44,8 @@ def partner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Partner]:
 def mixed(lab: Lab, partner: Partner) -> Iterator[Alliance]:
     """The three members before their first run."""
     lab.up([], deckhouse=[C])
-    mixed = Alliance(lab, (A, C), {A: dict(SELDOM), C: dict(SELDOM), NAME: partner.variables})
+    told = {**partner.variables, "external_neighbour_directory": str(lab.layout.folder / "alliance-external")}
+    mixed = Alliance(lab, (A, C), {A: dict(SELDOM), C: dict(SELDOM), NAME: told})
     mixed.reset(A)
     for gone in (("istiofederations", "--all"), ("moduleconfig", "istio"), ("namespace", NAMESPACE)):
         # In clusters that were kept from an earlier session; a kind that isn't served yet is none the worse.

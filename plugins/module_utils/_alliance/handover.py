@@ -10,22 +10,25 @@ import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import pem
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import PROVIDER_DECKHOUSE
 
 _SEPARATOR = "---"
 _CLUSTER = "# Cluster: "
 _UNKNOWN = "not known yet"
+_CA = "clusterCA"
 
 
 def federation_manifests(members: Sequence[Member], external_name: str, previous: str = "") -> str:
     """The YAML text, always the same for the same members.
 
     Above each manifest stand the cluster's name, its clusterUUID and the SHA-256 of its roots, to be compared by
-    another way. C(previous) is the text of an earlier run: a member that can't be read now, or is not in order, stands
-    as it stood there. Raises AllianceError when there is no such external member.
+    another way. C(previous) is the text of an earlier run: a member that can't be read now, or is not in order or not
+    ready, stands as it stood there. Raises AllianceError when there is no such external member.
     """
     external = next((member for member in members if member.name == external_name and member.external), None)
     if external is None:
@@ -38,8 +41,9 @@ def federation_manifests(members: Sequence[Member], external_name: str, previous
     sections, left_out = [], []
     for member in sorted(external.neighbours(members), key=lambda item: item.name):
         missing = _missing(member, refused)
-        if member.name in earlier and (missing or member.state is None):
-            sections.append(earlier[member.name])
+        before = earlier.get(_line(member.name))
+        if before and (missing or member.state is None or _lost_ca(member, before)):
+            sections.append(before)
         elif missing is None:
             sections.append(_section(member))
         else:
@@ -57,7 +61,28 @@ def _missing(member: Member, refused: Container[str]) -> str | None:
         return "its trust domain is not known yet"
     if not member.known_endpoint:
         return "its metadata endpoint is not known yet"
+    if member.state is not None and member.state.awaiting:
+        return "its platform is not ready yet"
+    if member.state is not None and not member.state.root_fingerprints:
+        return "its roots are not known yet"
+    if member.known_ca and not _certificates(member.known_ca):
+        return "the CA of its metadata endpoint is no certificate"
     return None
+
+
+def _lost_ca(member: Member, before: str) -> bool:
+    """Whether a platform tells its endpoint by its template alone now, and the Ingress with the CA was there before."""
+    told = member.endpoint or member.known_ca or member.insecure
+    return member.provider == PROVIDER_DECKHOUSE and not told and f"  {_CA}: " in before
+
+
+def _certificates(text: str | None) -> str | None:
+    """The certificates of a PEM text: what stands between them, or a key among them, is for nobody else."""
+    try:
+        blocks, _outside = pem.decode(text or "")
+    except ValueError:
+        return None
+    return "".join(pem.encode(block.label, block.der) for block in blocks if block.label == "CERTIFICATE") or None
 
 
 def _header(external: Member) -> list[str]:
@@ -78,7 +103,7 @@ def _section(member: Member) -> str:
         member.resource_name,
         trust_domain=member.domain,
         endpoint=str(member.known_endpoint),
-        ca=member.known_ca,
+        ca=_certificates(member.known_ca),
         insecure=member.insecure,
     )
     # Whose object it is on the other side is not for us to say.
@@ -97,13 +122,15 @@ def _sections(text: str) -> dict[str, str]:
     """The documents of an earlier text by the cluster's name."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in text.splitlines():
+    for raw in text.split("\n"):
+        # Whatever was done to the file: nothing of it but text gets to a terminal.
+        line = "".join(char for char in raw if char.isprintable())
         if line == _SEPARATOR:
             lines = [line]
         elif lines == [_SEPARATOR] and line.startswith(_CLUSTER):
             lines = found.setdefault(line[len(_CLUSTER) :], [_SEPARATOR])
             lines.append(line)
-        elif lines:
+        elif lines and line:
             lines.append(line)
     return {name: "".join(f"{line}\n" for line in kept) for name, kept in found.items()}
 

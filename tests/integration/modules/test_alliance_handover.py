@@ -15,7 +15,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.clust
 
 from tests.integration.ansible_module import ModuleRunner, run_playbook
 
-CA = "-----BEGIN CERTIFICATE-----\nAAAA\nBBBB\n-----END CERTIFICATE-----\n"
+CA = "-----BEGIN CERTIFICATE-----\nAAAABBBB\n-----END CERTIFICATE-----\n"
 STATE = ClusterState(
     name="one",
     uuid="uuid-one",

@@ -50,7 +50,9 @@ def run(module: Any, arguments: dict[str, Any], variables: dict[str, Any], *, ch
 
 def member(name: str, **more: Any) -> dict[str, Any]:
     domain = more.pop("domain", f"{name}.local")
-    state = ClusterState(name=name, uuid=f"uuid-{name}", trust_domain=domain, cluster_domain=domain)
+    state = ClusterState(
+        name=name, uuid=f"uuid-{name}", trust_domain=domain, cluster_domain=domain, root_fingerprints=("AA:BB",)
+    )
     return Member(name, state=state, **more).to_dict()
 
 
@@ -160,10 +162,21 @@ def test_a_handover_is_written_and_shown_once(display: Display, tmp_path: Path) 
     assert path.stat().st_mode & 0o777 == 0o644
     # Ready to paste: whole lines, as they are.
     assert [text in shown for shown in display.shown] == [True, True]
+    assert f"(would be written to {path})" in display.shown[0]
+    assert f"(also in {path})" in display.shown[1]
     again = handover(folder)
     assert (again["changed"], again["diff"]) == (False, [])
     assert display.shown[2:] == [alliance_handover._unchanged("partner", path)]
     assert [item.name for item in folder.iterdir()] == ["partner.yml"]
+
+
+def test_a_relative_folder_begins_where_the_playbook_was_started(
+    display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = handover(Path("alliance-external"))
+    assert made["path"] == str(tmp_path / "alliance-external" / "partner.yml")
+    assert Path(made["path"]).read_text() == made["manifests"]
 
 
 def test_a_handover_that_changes_is_shown_again(display: Display, tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def test_an_external_member_that_is_not_complete_is_held() -> None:
 
 
 def test_what_is_handed_over() -> None:
-    ours = {**HOSTVARS["a"], "alliance_metadata_endpoint": "https://a.example.com/metadata/"}
+    read = {"preflight_state": {**state("a", "a.local"), "root_fingerprints": ["AA:BB"]}}
+    ours = {**read, "alliance_metadata_endpoint": "https://a.example.com/metadata/"}
     members = alliance_members({"a": ours, "p": PARTNER}, "ap")
     (made,) = yaml.safe_load_all(alliance_handover(members, "p"))
     assert made["spec"] == {"trustDomain": "a.local", "metadataEndpoint": "https://a.example.com/metadata/"}

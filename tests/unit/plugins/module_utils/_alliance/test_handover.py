@@ -16,7 +16,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.error
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
-CA = "-----BEGIN CERTIFICATE-----\nAAAA\nBBBB\n-----END CERTIFICATE-----\n"
+CA = "-----BEGIN CERTIFICATE-----\nAAAABBBB\n-----END CERTIFICATE-----\n"
 PARTNER = Member(
     "partner",
     provider="external",
@@ -100,6 +100,10 @@ def test_a_ca_with_other_line_ends_and_indents() -> None:
     [
         (member("b", metadata_endpoint=None), "its metadata endpoint is not known yet"),
         (Member("b"), "its API could not be read"),
+        (member("b", root_fingerprints=()), "its roots are not known yet"),
+        (member("b", provider="deckhouse", awaiting=("the gateway",)), "its platform is not ready yet"),
+        (member("b", metadata_ca="nonsense"), "the CA of its metadata endpoint is no certificate"),
+        (member("b", metadata_ca=CA[:-9]), "the CA of its metadata endpoint is no certificate"),
         (member("b", trust_domain="cluster.local", cluster_domain="cluster.local"), "not in order"),
     ],
 )
@@ -128,10 +132,42 @@ def test_only_who_wants_it_as_a_neighbour() -> None:
 
 def test_nobody_s_text_gets_out_of_its_comment_or_value() -> None:
     hostile = member("a", uuid="u\nkind: Secret", trust_domain="", cluster_domain="")
-    hostile = replace(hostile, declared_domain="a.local", endpoint="https://a/", root_fingerprints=())
+    hostile = replace(hostile, declared_domain="a.local", endpoint="https://a/")
     (made,) = manifests(hostile)
     assert set(made) == {"apiVersion", "kind", "metadata", "spec"}
     assert made["kind"] == "IstioFederation"
+
+
+def test_only_certificates_are_handed_over() -> None:
+    key = CA.replace("CERTIFICATE", "PRIVATE KEY").replace("AAAABBBB", "CCCCDDDD")
+    text = federation_manifests([member("a", metadata_ca=f"\x1b[2J subject: us\n{CA}{key}{CA}"), PARTNER], "partner")
+    (made,) = yaml.safe_load_all(text)
+    assert made["spec"]["metadata"]["clusterCA"] == CA + CA
+    for inside in ("CCCCDDDD", "PRIVATE", "subject"):
+        assert inside not in text
+
+
+def test_no_control_character_gets_into_the_text() -> None:
+    hostile = replace(member("a", uuid="u\x1b[2J\u2028\x9b"), name="a\x1b]0;\u2028b")
+    text = federation_manifests([hostile, PARTNER], "partner")
+    spoilt = text.replace("uuid", "uuid\x1b[31m\x85") + "\r\x9b\n"
+    kept = federation_manifests([replace(hostile, state=None), PARTNER], "partner", spoilt)
+    for made in (text, kept):
+        assert [line for line in made.split("\n") if not line.isprintable()] == []
+        assert len(list(yaml.safe_load_all(made))) == 1
+
+
+def test_a_ca_that_the_platform_showed_before_is_not_lost() -> None:
+    """Without its Ingress the endpoint is known by the template alone."""
+    ours = replace(member("c"), provider="deckhouse")
+    before = federation_manifests([ours, PARTNER], "partner")
+    without = replace(ours, state=replace(ours.state, metadata_ca=None)) if ours.state else ours
+    assert federation_manifests([without, PARTNER], "partner", before) == before
+    # A public certificate needs none.
+    (made,) = manifests(without)
+    assert "metadata" not in made["spec"]
+    declared = replace(without, endpoint="https://c/metadata/")
+    assert "clusterCA" not in federation_manifests([declared, PARTNER], "partner", before)
 
 
 @pytest.mark.parametrize("previous", ["nonsense", "---\n", "---\nkind: x\n# Cluster: a\n", "# Cluster: b\n"])
