@@ -24,7 +24,8 @@ description:
   - A neighbour that does not answer, or whose answer is not proved, changes nothing. It is reported in RV(findings).
   - On the Deckhouse Kubernetes Platform (O(provider=deckhouse)) the platform itself trusts and imports. There only the
     IstioFederation resources are written, never their status; one is made only after its neighbour was proved, because
-    the platform trusts whoever answers first. What the platform then holds is compared with what was proved.
+    the platform trusts whoever answers first. What was proved is remembered in an annotation of the resource, and what
+    the platform holds is compared with it.
 options:
   provider:
     description: Who makes the mesh of the cluster that is written to, C(istio) for upstream Istio or C(deckhouse) for
@@ -40,6 +41,12 @@ options:
     description: Istio's root namespace, where the shared mesh config is written. Used with O(provider=istio) only.
     type: str
     default: istio-system
+  platform_timeout:
+    description: Seconds for which a platform that refuses the resources by its admission policy is asked again. It does
+      so until it has noticed that federation was switched on. Used with O(provider=deckhouse) only, and not in check
+      mode.
+    type: int
+    default: 60
   state:
     description: V(absent) removes every anchor, key and IstioFederation resource that this module made.
     type: str
@@ -103,8 +110,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     StatusWriter,
     read_federations,
     with_statuses,
+    write_when_admitted,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
@@ -113,6 +122,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse
     read_deckhouse_uuid,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    change_results,
     client_of,
     cluster_module,
     make_so,
@@ -162,12 +172,24 @@ def _tell_platform(module: AnsibleModule, client: Client, applyset: ApplySet) ->
     trust = exchange_for_platform(
         neighbours, read_federations(client), read_deckhouse_uuid(client), applyset.id, planning=module.check_mode
     )
-    result = make_so(module, client, trust.objects(), applyset)
+    result = _write_to_platform(module, client, trust.objects(), applyset)
     trusted = {
         item.name: trust.trusted[item.resource_name] for item in neighbours if item.resource_name in trust.trusted
     }
     findings = [finding.located(cluster=module.params["cluster"] or "").to_dict() for finding in trust.findings]
     return {**result, "trusted": trusted, "findings": findings}
+
+
+def _write_to_platform(
+    module: AnsibleModule, client: Client, objects: list[dict[str, Any]], applyset: ApplySet
+) -> dict[str, Any]:
+    if module.check_mode:
+        return make_so(module, client, objects, applyset)
+    applier = Applier(client)
+    outcome = write_when_admitted(applier, objects, applyset, timeout=module.params["platform_timeout"])
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return change_results(outcome.changes, outcome.unchanged, applier.manager, with_diff=module._diff)
 
 
 def main() -> None:
@@ -183,6 +205,7 @@ def main() -> None:
                 },
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
+                "platform_timeout": {"type": "int", "default": 60},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             }
         ),

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
@@ -20,16 +22,66 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     rfc3339,
     same_except_timestamps,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import FIELD_MANAGER, Change
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
+    ADOPT_REFUSE,
+    FIELD_MANAGER,
+    Applier,
+    ApplyError,
+    Change,
+    Outcome,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import ISTIO_FEDERATION
 
 Object = dict[str, Any]
 
+ADMISSION_PAUSE_SECONDS = 3.0
+# How an API server says which rule of the platform's refused an object.
+_REFUSED_BY_POLICY = re.compile(r"\b(?:403|422)\b[^;]*ValidatingAdmissionPolicy", re.IGNORECASE)
+
 
 def read_federations(client: Client) -> dict[str, Object]:
     """The IstioFederation resources by name; none where the kind is not defined yet."""
     return {item["metadata"]["name"]: item for item in client.list(ISTIO_FEDERATION).items}
+
+
+def write_when_admitted(
+    applier: Applier,
+    objects: Sequence[Object],
+    applyset: ApplySet,
+    *,
+    timeout: float,
+    pause: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Make the set be so on a platform, which takes an IstioFederation only a while after federation was switched on.
+
+    timeout: seconds for which objects that its admission refuses are tried again. Raises ApplyError.
+    """
+    end = clock() + timeout
+    written: list[Change] = []
+    while True:
+        try:
+            outcome = applier.execute(applier.plan(objects, applyset, adopt=ADOPT_REFUSE), applyset)
+        except ApplyError as error:
+            written += error.outcome.changes
+            refused, left = bool(_REFUSED_BY_POLICY.search(error.message)), end - clock()
+            if refused and left > 0:
+                pause(min(ADMISSION_PAUSE_SECONDS, left))
+                continue
+            error.outcome.changes = written
+            if refused:
+                error.remedy = (
+                    f"the platform still refused it after {timeout:g} s: see that federation is on in ModuleConfig"
+                    " istio (spec.settings.federation.enabled) and that the module is ready, then run again; where the"
+                    " platform needs longer, set platform_timeout"
+                )
+            raise
+        # What an earlier attempt wrote is as it should be now.
+        outcome.unchanged -= sum(change.object["kind"] == ISTIO_FEDERATION.kind for change in written)
+        outcome.changes = [*written, *outcome.changes]
+        return outcome
 
 
 class StatusWriter:
