@@ -98,3 +98,21 @@ def test_one_host_s_variables_do_not_end_the_run_for_the_others(tmp_path: Path) 
     (undefined,) = results["two"]["findings"]
     assert "alliance_peers" in undefined["message"]
     assert "defined" in undefined["message"]
+
+
+def test_nor_do_those_of_a_host_outside_of_the_play(tmp_path: Path) -> None:
+    """The whole role, whose one host reads the others."""
+    unreadable = "{{ lookup('ansible.builtin.file', '/no/such/file') }}"
+    partner = {
+        "alliance_provider": "external",
+        "alliance_trust_domain": "three.local",
+        "alliance_metadata_endpoint": "https://three.example/metadata/",
+        "alliance_root_fingerprints": ["AB" * 32],
+    }
+    common = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    variables = {"one": {"alliance_provider": unreadable}, "two": {"alliance_kubeconfig": unreadable}, "three": partner}
+    hosts = {name: {**common, **more} for name, more in variables.items()}
+    role = [{"name": "Check", "ansible.builtin.include_role": {"name": "meshalliance.istio.preflight"}}]
+    output = run_playbook(tmp_path, {"istio_federation": {"hosts": hosts}}, role, "--limit", "three")
+    recap = output[output.index("PLAY RECAP") :]
+    assert "failed=0" in recap, output

@@ -65,6 +65,13 @@ def test_a_neighbour_with_an_error_is_held() -> None:
     assert held["b"] == ""
 
 
+def test_a_neighbour_whose_variables_are_unusable_is_held() -> None:
+    hostvars = {**HOSTVARS, "b": {**HOSTVARS["b"], "alliance_peers": ["{{ nobody }}"]}}
+    held = {item["name"]: item["hold"] for item in alliance_neighbours(alliance_members(hostvars, "abc"), "a")}
+    assert "alliance_peers" in held["b"]
+    assert held["c"] == ""
+
+
 def test_who_is_no_member_has_no_neighbours() -> None:
     with pytest.raises(AnsibleFilterError, match="x is not a member"):
         alliance_neighbours(alliance_members(HOSTVARS, "abc"), "x")
