@@ -11,7 +11,7 @@ status and compared ever after.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
@@ -88,20 +88,22 @@ def uuid_owners(
     """Whose a clusterUUID is, whether or not they answer now: resource names by UUID.
 
     It is that of the neighbour whose API tells it; where no API does, of the one that proved it before (C(remembered),
-    by resource name). Of several whose APIs tell the same, who proved it before goes first.
+    by resource name). Of several whose APIs tell the same, who proved it before goes first. An API that contradicts
+    what its own member proved before (a kubeconfig that leads to another cluster) takes nothing away from others.
     """
-    told: dict[str, set[str]] = {}
-    proved: dict[str, set[str]] = {}
+    told: dict[str, set[str]] = defaultdict(set)
+    doubtful: dict[str, set[str]] = defaultdict(set)
+    proved: dict[str, set[str]] = defaultdict(set)
     for neighbour in neighbours:
-        before = remembered.get(neighbour.resource_name)
+        name, uuid = neighbour.resource_name, neighbour.state.uuid if neighbour.state else ""
+        before = remembered.get(name)
         if before is not None:
-            proved.setdefault(before.cluster_uuid, set()).add(neighbour.resource_name)
-        if neighbour.state is not None and neighbour.state.uuid:
-            told.setdefault(neighbour.state.uuid, set()).add(neighbour.resource_name)
-    none: set[str] = set()
+            proved[before.cluster_uuid].add(name)
+        if uuid:
+            (told if before is None or before.cluster_uuid == uuid else doubtful)[uuid].add(name)
     return {
-        uuid: frozenset((told.get(uuid, none) & proved.get(uuid, none)) or told.get(uuid) or proved[uuid])
-        for uuid in {**told, **proved}
+        uuid: frozenset((told[uuid] & proved[uuid]) or told[uuid] or proved[uuid] or doubtful[uuid])
+        for uuid in {**told, **doubtful, **proved}
     }
 
 

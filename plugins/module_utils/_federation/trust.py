@@ -58,13 +58,14 @@ class Trust:
 
     C(outcomes): by resource name, the proved document or why there is none. C(trusted): the documents that roots and
     keys are
-    taken from, fresh or last known good.
+    taken from, fresh or last known good. C(disputed): who was believed before with a clusterUUID that is another one's.
     """
 
     resources: dict[str, Object] = field(default_factory=dict)
     outcomes: dict[str, PublicMetadata | Failure] = field(default_factory=dict)
     trusted: dict[str, PublicMetadata] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
+    disputed: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def objects(self, namespace: str, root_namespace: str) -> list[Object]:
@@ -73,6 +74,8 @@ class Trust:
         keys: dict[str, dict[str, str]] = {}
         for name, document in self.trusted.items():
             anchors.setdefault(self.domains[name], []).extend(anchors_for(document.root_ca, self.domains[name]))
+            if name in self.disputed:
+                continue  # its key must not speak for the other one
             entry = document.to_dict()
             entry.pop("trustDomain", None)
             keys[document.cluster_uuid] = entry
@@ -109,16 +112,13 @@ def exchange(
         item.resource_name: cached_public((federations.get(item.resource_name) or {}).get("status")) for item in known
     }
     owners = uuid_owners(known, remembered)
-    # A key that was taken for a clusterUUID that turns out to be another member's must not speak for that one.
-    kept = {
-        name: document
-        for name, document in remembered.items()
-        if document is not None and name in owners[document.cluster_uuid]
+    trust.disputed = {
+        name for name, document in remembered.items() if document and name not in owners[document.cluster_uuid]
     }
     refused = contested(proved, owners)
     for neighbour, result in zip(known, results, strict=True):
         answer = refused.get(neighbour.resource_name) or result
-        _take(trust, neighbour, answer, federations.get(neighbour.resource_name), kept, planning)
+        _take(trust, neighbour, answer, federations.get(neighbour.resource_name), planning)
     trust.findings += clock_findings(known, answers)
     return trust
 
@@ -193,15 +193,14 @@ def _take(
     neighbour: Neighbour,
     result: PublicMetadata | AllianceError,
     resource: Object | None,
-    kept: Mapping[str, PublicMetadata],
     planning: bool,
 ) -> None:
     name = neighbour.resource_name
-    memory, remembered = cached_public((resource or {}).get("status")), kept.get(name)
+    remembered = cached_public((resource or {}).get("status"))
     endpoint = neighbour.endpoint or (UNKNOWN_ENDPOINT if planning else None)
     known_domain = ((resource or {}).get("spec") or {}).get("trustDomain")
     # Roots that were proved for one domain must not become those of another before they are proved again.
-    renamed = memory is not None and known_domain != neighbour.trust_domain
+    renamed = remembered is not None and known_domain != neighbour.trust_domain
     undecided = bool(neighbour.hold) or (renamed and not isinstance(result, PublicMetadata))
     if neighbour.trust_domain and endpoint and not undecided:
         trust.resources[name] = federation_resource(

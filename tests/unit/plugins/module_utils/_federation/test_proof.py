@@ -248,6 +248,14 @@ def test_a_uuid_is_that_of_the_member_whose_api_tells_it() -> None:
         assert set(contested({other: document()}, owners)) == {other}
 
 
+def test_an_api_that_leads_to_another_cluster_takes_nothing_away() -> None:
+    """The kubeconfig of a is that of b's cluster, whose own can't be read."""
+    wrong, unread = neighbour(name="a"), neighbour(state=None)
+    assert uuid_owners([wrong, unread], {"a": document(uuid="uuid-a"), "b": document()})["uuid-b"] == {"b"}
+    # A cluster that was made anew: nobody else can take its new one.
+    assert uuid_owners([wrong], {"a": document(uuid="uuid-a")}) == {"uuid-a": {"a"}, "uuid-b": {"a"}}
+
+
 def test_a_uuid_that_two_apis_tell() -> None:
     """Who proved it before keeps it; where nobody did, neither is believed, nor is a third."""
     twins = [neighbour(name="a"), neighbour()]
