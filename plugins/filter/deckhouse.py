@@ -21,7 +21,7 @@ def module_config(
     """The manifest of ModuleConfig istio for an alliance, from the variable alliance_gateway."""
     try:
         return deckhouse.module_config(
-            int(version) if version else None, {} if gateway is None else gateway, multicluster=bool(multicluster)
+            int(version) if version else None, {} if gateway in (None, "") else gateway, multicluster=bool(multicluster)
         )
     except AllianceError as error:
         raise AnsibleFilterError(f"module_config: {error}") from error

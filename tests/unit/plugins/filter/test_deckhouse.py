@@ -13,14 +13,20 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.meshalliance.istio.plugins.filter.deckhouse import FilterModule, module_config
 
 
-@pytest.mark.parametrize("gateway", [None, {}])
-def test_no_gateway_is_no_setting(gateway: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("gateway", [None, "", {}])
+def test_no_gateway_is_no_setting(gateway: Any) -> None:
     assert module_config(gateway)["spec"]["settings"] == {"federation": {"enabled": True}}
 
 
 def test_its_arguments() -> None:
     spec = module_config({"inlet": "NodePort"}, 1, True)["spec"]
     assert (spec["version"], sorted(spec["settings"])) == (1, ["alliance", "federation", "multicluster"])
+
+
+@pytest.mark.parametrize("gateway", ["inlet=NodePort", ["NodePort"]])
+def test_what_is_no_mapping_is_an_error_too(gateway: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="alliance_gateway: it is no mapping"):
+        module_config(gateway)
 
 
 def test_an_error_names_the_variable() -> None:
