@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    PROVED_ANNOTATION,
+    federation_resource,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import parse_shared_mesh_config
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 
+from tests.deckhouse import admission
 from tests.gates.cycle import Step, cycle
 from tests.integration.ansible_module import Cycle, ModuleRun, ModuleRunner
 from tests.integration.conftest import Admin
@@ -363,6 +370,80 @@ def test_a_platform_is_not_told_of_who_is_not_proved(
         one.start()
     assert [item["code"] for item in away.findings[one.name]] == ["public-FetchFailed"]
     assert (away.result["changed"], away.writes) == (False, ())
+
+
+def test_a_platform_remembers_what_was_proved(
+    run: ModuleRunner, admin: Admin, platform_set: str, one: Neighbour, two: Neighbour
+) -> None:
+    """In an annotation: one write when its API vouches for a rotation, none when nobody does."""
+
+    def memory() -> dict[str, Any]:
+        found = admin.get("IstioFederation", None, one.name, FEDERATION)
+        assert found is not None
+        return dict(json.loads(found["metadata"]["annotations"][PROVED_ANNOTATION]))
+
+    tell(run, one, two)
+    assert memory()["rootCA"] == one.root
+    old = one.root
+    one.rotate()
+    refused = tell(run, one.option(state=None), two)
+    assert [item["code"] for item in refused.findings[one.name]] == ["public-InvalidPublicMetadata"]
+    assert (refused.result["changed"], refused.writes, memory()["rootCA"]) == (False, (), old)
+    plan = tell(run, one, two, check=True)
+    shown = plan.output.partition("localhost | ")[0]
+    assert PROVED_ANNOTATION in shown
+    # A line of the new root.
+    assert one.root.splitlines()[5] in shown
+    done = tell(run, one, two)
+    assert done.writes == (f"patch istiofederations/{one.name}",)
+    assert done.objects == plan.objects == {("updated", "IstioFederation", one.name)}
+    assert memory()["rootCA"] == one.root
+    again = tell(run, one, two)
+    assert (again.result["changed"], again.writes, again.findings) == (False, (), {})
+
+
+def test_a_platform_that_has_just_been_switched_on_is_asked_again(
+    run: ModuleRunner, admin: Admin, platform_set: str, one: Neighbour, two: Neighbour
+) -> None:
+    """Its rule that refuses the resources while federation is off goes a while after the switch."""
+    tell(run, state="absent")
+    rule = admission.federation_off()
+    admin.apply(*rule)
+    try:
+        until_refused(admin)
+        failed = tell(run, one, two, fails=True, platform_timeout=1)
+        assert admission.OFF_MESSAGE in failed.result["msg"]
+        assert "platform_timeout" in failed.result["msg"]
+        # Lifted while the module asks: its second attempt comes after some seconds.
+        timer = threading.Timer(4, remove, (admin, rule))
+        timer.start()
+        done = tell(run, one, two)
+        timer.join()
+        assert set(done.result["trusted"]) == {one.name, two.name}
+        assert done.result["counts"]["created"] >= 2
+        assert admin.get("IstioFederation", None, two.name, FEDERATION) is not None
+    finally:
+        remove(admin, rule)
+    assert tell(run, one, two).writes == ()
+
+
+def remove(admin: Admin, manifests: list[dict[str, Any]]) -> None:
+    for item in reversed(manifests):
+        if admin.get(item["kind"], None, item["metadata"]["name"], item["apiVersion"]) is not None:
+            admin.delete(item["kind"], None, item["metadata"]["name"], item["apiVersion"])
+
+
+def until_refused(admin: Admin) -> None:
+    """The API server takes a rule up a moment after it was written."""
+    probe = federation_resource("probe", trust_domain="probe.local", endpoint="https://probe.example/metadata/")
+    for _attempt in range(100):
+        try:
+            admin.apply(probe)
+        except AllianceError:
+            break
+        time.sleep(0.2)
+    if admin.get("IstioFederation", None, "probe", FEDERATION) is not None:
+        admin.delete("IstioFederation", None, "probe", FEDERATION)
 
 
 def test_the_status_of_a_platform_is_never_touched(
