@@ -62,6 +62,8 @@ class DeckhouseCluster:
         self.probe: Callable[[Mapping[str, Any]], str | None] | None = None
         # Whether a peer that has another clusterUUID than before is refused.
         self.compares_uuid = False
+        # Endpoints whose names lead to somebody else's endpoint in this cluster.
+        self.astray: dict[str, str] = {}
         # What the exporter sees of the neighbours' Secret, which is mounted into its pod.
         self.mounted = Mounted(lambda: self.kube.text("Secret", facts.REMOTE_SECRET, facts.REMOTE_KEY))
         self._folder = Folder(setup.folder)
@@ -116,6 +118,7 @@ class DeckhouseCluster:
             self.exporter.now,
             self.probe,
             self.compares_uuid,
+            dict(self.astray),
         )
         federations = self.kube.list("IstioFederation")
         with ThreadPoolExecutor(8) as pool:
@@ -152,6 +155,10 @@ class DeckhouseCluster:
         )
 
     # What the exporter reads the cluster with.
+
+    def available(self) -> bool:
+        """Whether the exporter's pod is ready, as far as pods are made up."""
+        return self.stand_in is None or self.stand_in.ready
 
     def on(self, mode: str) -> bool:
         """Whether federation or multicluster is on."""

@@ -27,6 +27,9 @@ _SNIFFED = "text/plain; charset=utf-8"
 class Source(Protocol):
     """What the exporter reads its cluster with."""
 
+    def available(self) -> bool:
+        """Whether a pod of the exporter is ready: without one its ingress has nobody to ask."""
+
     def on(self, mode: str) -> bool:
         """Whether a mode is on: federation or multicluster."""
 
@@ -63,6 +66,7 @@ _PRIVATE = {
 }
 _PUBLIC = (facts.PUBLIC_PATH, facts.SPIFFE_PATH)
 _NOT_FOUND = _Reply(404, b"404 page not found\n")
+_UNAVAILABLE = _Reply(503, b"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>\n")
 
 
 class Exporter:
@@ -121,6 +125,8 @@ class Exporter:
         deviation = self._deviations.get(path, Deviation())
         if deviation.status is not None:
             return _Reply(deviation.status, deviation.body or b"")
+        if not self._source.available():
+            return _UNAVAILABLE
         if not (self._source.on("federation") or self._source.on("multicluster")):
             return _NOT_FOUND
         if path in _PRIVATE:

@@ -94,6 +94,10 @@ class Standalone:
 
     # What the exporter reads with.
 
+    def available(self) -> bool:
+        """It is, as long as it listens."""
+        return True
+
     def on(self, mode: str) -> bool:
         """Only federation is on."""
         return mode == "federation"

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 
 import pytest
 
 from tests.deckhouse import deviations, facts
 from tests.deckhouse.deviations import Deviation
-from tests.integration.test_exporter import OURS
-from tests.wire.ours import Ours, Peer, ask, clock
+from tests.integration.test_exporter import OURS, until
+from tests.wire.ours import ROOT_NAMESPACE, Ours, Peer, ask, clock
 from tests.wire.proxy import everything_leads_to
 
 Peers = tuple[Peer, Peer]
@@ -60,6 +62,42 @@ def test_what_makes_no_difference(path: str, deviation: Deviation, ours: Ours, e
     dkp.exporter.deviate(path, deviation)
     for done in (ours.trust(*exchanged), ours.entries(*exchanged)):
         assert (done.result["changed"], done.writes, done.findings) == (False, (), {})
+
+
+def test_the_first_import_waits_until_the_platform_sees_us(ours: Ours, exchanged: Peers) -> None:
+    """Its exporter has the neighbours' keys from a mounted Secret: it knows us some time after its consumer does."""
+    dkp, _partner = exchanged
+    simulator = dkp.simulator
+    ours.run("service_entries", neighbours=[], namespace=OURS, state="absent")
+    ours.trust()
+    simulator.kube.delete("IstioFederation", "cluster-a")
+    simulator.consume()
+    assert ours.cluster.uuid not in simulator.peers()
+    seen = len(dkp.exporter.requests)
+
+    def refusals() -> list[str | None]:
+        return [request.refused for request in dkp.exporter.requests[seen:] if request.with_token]
+
+    def arrive() -> None:
+        until(refusals, 60, "we were refused")
+        simulator.mounted.delay = 0.0
+
+    simulator.mounted.delay = math.inf
+    arrival = threading.Thread(target=arrive, daemon=True)
+    try:
+        simulator.kube.apply([ours.federation()])
+        simulator.consume()
+        arrival.start()
+        neighbours = [dkp.option(provider="deckhouse")]
+        ours.run("trust_anchors", neighbours=neighbours, namespace=OURS, root_namespace=ROOT_NAMESPACE)
+        done = ours.run("service_entries", neighbours=neighbours, namespace=OURS)
+        arrival.join(60)
+    finally:
+        simulator.mounted.delay = 0.0
+    assert done.findings == {}
+    assert refusals()[0] == "the sender is not known"
+    assert refusals()[-1] is None
+    assert "bar.xyz.svc.cluster-c.local" in ours.imported()
 
 
 @pytest.mark.parametrize(

@@ -9,30 +9,26 @@ The tests tell one story, in their order. The platform works beside them all the
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import module_config
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 
-from tests.deckhouse import admission, deviations, facts
+from tests.deckhouse import admission, certificates, deviations, facts
 from tests.deckhouse.cluster import DeckhouseCluster, Setup
-from tests.gates.staging import ROOT
-from tests.integration.ansible_module import MUTATING, OPERATOR, ModuleRun, ModuleRunner, environment
+from tests.deckhouse.standalone import Standalone
+from tests.integration.ansible_module import ModuleRun, ModuleRunner
 from tests.integration.test_exporter import manifest, until
 from tests.lab.controlplane import ControlPlane
 from tests.wire.conftest import service, standalone
 from tests.wire.ours import Ours, Peer
+from tests.wire.playbook import at_work, external_host, federate, write_inventory, writes
 
 Object = dict[str, Any]
 
@@ -66,40 +62,17 @@ class World:
                 "alliance_gateway": {"inlet": "NodePort", "node_port": 30443},
                 "alliance_public_services": ["xyz/shop"],
             },
-            GUEST: {
-                "alliance_provider": "external",
-                "alliance_trust_domain": GUEST_DOMAIN,
-                # As people write it; the platform needs the slash.
-                "alliance_metadata_endpoint": guest.simulator.endpoint.rstrip("/"),
-                "alliance_metadata_ca": guest.simulator.ca.certificate,
-                "alliance_root_fingerprints": guest.option()["root_fingerprints"],
-            },
+            GUEST: external_host(guest),
         }
-        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        inventory = {"istio_federation": {"hosts": hosts, "vars": {**local, "service_import_platform_timeout": 5}}}
-        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
+        write_inventory(folder, hosts, service_import_platform_timeout=5)
 
     def federate(self, *options: str) -> str:
         """Run the playbook; its output."""
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(self.folder / "inventory.yml"), *options]
-        done = subprocess.run(
-            [*command, str(ROOT / "playbooks" / "federate.yml")],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            env=environment(),
-            check=False,
-            timeout=300,
-        )
-        output = done.stdout + done.stderr
-        assert done.returncode == 0, output
-        return output
+        return federate(self.folder, *options)
 
     def writes(self) -> list[str]:
         """What the operator has written so far."""
-        events = self.plane.audit_events(user=OPERATOR)
-        done = [event for event in events if event["verb"] in MUTATING and event["stage"] == "ResponseComplete"]
-        return [f"{event['verb']} {event['objectRef']['resource']}/{event['objectRef'].get('name')}" for event in done]
+        return writes(self.plane)
 
     def info(self, **more: Any) -> Object:
         """What cluster_info says of it."""
@@ -126,24 +99,6 @@ class World:
         self.kube.apply(
             [{**manifest(facts.API_VERSION, "ModuleConfig", "istio"), "spec": {**self.config()["spec"], **spec}}]
         )
-
-
-@contextmanager
-def at_work(cluster: DeckhouseCluster) -> Iterator[None]:
-    """The platform's controller and consumer, again and again."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(0.3):
-            cluster.step()
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(30)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +194,7 @@ def test_the_platform_takes_all_that_it_knows(member: World) -> None:
         "tolerations": [
             {"key": "edge", "operator": "Equal", "value": "x", "effect": "NoExecute", "tolerationSeconds": 9}
         ],
-        "advertise": [{"address": "gateway.example.com", "port": "443"}, {"address": "203.0.113.1"}],
+        "advertise": [{"address": "gateway.example.com", "port": "443"}, {"address": "203.0.113.1", "port": 15443}],
         "metadata_node_port": 30444,
     }
     apply_config(member, {**module_config(3, ours)["spec"], "enabled": False})
@@ -398,6 +353,88 @@ def test_what_the_platform_holds_is_compared(member: World) -> None:
     assert finding["code"] == "platform-differs"
     assert member.guest.option()["root_fingerprints"][0] in finding["message"]
     assert (done.result["changed"], done.writes) == (False, ())
+
+
+@pytest.fixture
+def impostor(member: World, tmp_path: Path) -> Iterator[Standalone]:
+    """In the platform's cluster the guest's name leads to somebody else, who lets everybody in; with us it doesn't."""
+    made = standalone(tmp_path / "impostor", GUEST_DOMAIN, GUEST_SITE)
+    made.peers = member.guest.simulator.peers  # type: ignore[method-assign]
+    yield made
+    member.cluster.compares_uuid = False
+    member.cluster.astray.clear()
+    honest = member.guest.simulator.document(facts.PUBLIC_PATH)
+    until(lambda: held(member) == honest, 20, "the platform has the guest's own document again")
+    made.stop()
+
+
+def held(member: World) -> Object:
+    """What the platform holds of the guest."""
+    found = member.kube.get("IstioFederation", GUEST) or {}
+    public: Object = ((found.get("status") or {}).get("metadataCache") or {}).get("public") or {}
+    return public
+
+
+def answered_by(member: World, impostor: Standalone, *own: str) -> None:
+    """From now on; of the guest's document the impostor replaces only these fields by its own."""
+    honest, false = (item.document(facts.PUBLIC_PATH) for item in (member.guest.simulator, impostor))
+    document = {**honest, **{name: false[name] for name in own}}
+    impostor.exporter.deviate(facts.PUBLIC_PATH, deviations.says(json.dumps(document)))
+    member.cluster.astray[member.guest.simulator.endpoint] = impostor.endpoint
+
+
+@pytest.mark.parametrize(
+    "own",
+    [("clusterUUID", "authnKeyPub", "rootCA"), ("rootCA",), ("authnKeyPub",), ("clusterUUID",)],
+    ids=["everything", "root", "key", "uuid"],
+)
+def test_somebody_else_answers_the_platform_all_the_time(
+    own: tuple[str, ...], member: World, impostor: Standalone
+) -> None:
+    """It is told in every run for as long as it lasts, and what the impostor says is not taken for proved."""
+    false = impostor.document(facts.PUBLIC_PATH)
+    answered_by(member, impostor, *own)
+    until(lambda: all(held(member).get(name) == false[name] for name in own), 20, "the platform has taken it")
+    option = member.guest.option()
+    for done in (member.tell(option), member.tell(option, check=True), member.tell(option)):
+        (finding,) = done.findings[GUEST]
+        assert (finding["code"], finding["severity"]) == ("platform-differs", "error")
+        assert finding["object"] == f"IstioFederation {GUEST}"
+        assert done.result["trusted"] == {GUEST: option["root_fingerprints"]}
+        assert (done.result["changed"], done.writes) == (False, ())
+    # The same with nothing but what was proved once to go by: the pins are gone, and the guest is away.
+    member.guest.exporter.deviate(facts.PUBLIC_PATH, deviations.INTERNAL_ERROR)
+    try:
+        away = member.tell({**option, "root_fingerprints": []})
+    finally:
+        member.guest.exporter.behave()
+    assert {finding["code"] for finding in away.findings[GUEST]} == {"platform-differs", "public-NonOKResponse"}
+    assert away.writes == ()
+    assert held(member) != member.guest.simulator.document(facts.PUBLIC_PATH)
+
+
+def test_the_playbook_tells_of_somebody_else(member: World, impostor: Standalone) -> None:
+    answered_by(member, impostor, "rootCA")
+    false = certificates.fingerprints(impostor.document(facts.PUBLIC_PATH)["rootCA"])[0]
+    until(lambda: held(member).get("rootCA") == impostor.root.certificate, 20, "the platform has taken it")
+    before = member.writes()
+    output = member.federate()
+    told = [line for line in output.splitlines() if line.startswith("ERROR ") and false in line]
+    assert told, output
+    assert member.guest.option()["root_fingerprints"][0] in told[0]
+    assert member.writes() == before
+
+
+def test_a_platform_that_compares_uuids_tells_it_itself(member: World, impostor: Standalone) -> None:
+    """What it holds stays right, and its condition says why it takes nothing."""
+    member.cluster.compares_uuid = True
+    answered_by(member, impostor, "clusterUUID", "authnKeyPub", "rootCA")
+    until(lambda: reasons(member).get("PublicMetadataExchangeReady") == "ClusterUUIDMismatch", 20, "it has asked")
+    option = member.guest.option()
+    assert member.tell(option).findings == {}
+    (finding,) = member.seen(option).findings[GUEST]
+    assert finding["code"] == "public-ClusterUUIDMismatch"
+    assert impostor.uuid() in finding["message"]
 
 
 def test_a_neighbour_that_is_away_stays(member: World) -> None:

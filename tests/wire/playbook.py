@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""federate.yml as users run it, beside simulated clusters that work all the time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from tests.gates.staging import ROOT
+from tests.integration.ansible_module import MUTATING, OPERATOR, environment
+from tests.lab.controlplane import ControlPlane
+from tests.wire.ours import Peer
+
+Object = dict[str, Any]
+
+
+class Stepping(Protocol):
+    """What works in steps."""
+
+    def step(self) -> None:
+        """One of them."""
+
+
+@contextmanager
+def at_work(*simulators: Stepping) -> Iterator[None]:
+    """Controllers and consumers, again and again."""
+    ended = threading.Event()
+
+    def work(simulator: Stepping) -> None:
+        while not ended.wait(0.3):
+            simulator.step()
+
+    threads = [threading.Thread(target=work, args=(simulator,), daemon=True) for simulator in simulators]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def external_host(peer: Peer) -> Object:
+    """The inventory's variables of a neighbour that isn't ours."""
+    return {
+        "alliance_provider": "external",
+        "alliance_trust_domain": peer.domain,
+        # As people write it; the platform needs the slash.
+        "alliance_metadata_endpoint": peer.simulator.endpoint.rstrip("/"),
+        "alliance_metadata_ca": peer.simulator.ca.certificate,
+        "alliance_root_fingerprints": peer.option()["root_fingerprints"],
+    }
+
+
+def write_inventory(folder: Path, hosts: Object, **variables: Any) -> None:
+    """inventory.yml with these hosts in the group istio_federation."""
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = {"istio_federation": {"hosts": hosts, "vars": {**local, **variables}}}
+    (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
+
+
+def federate(folder: Path, *options: str, fails: bool = False) -> str:
+    """Run the playbook on the inventory of a folder; its output. A failure that was not announced fails the test."""
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "inventory.yml"), *options]
+    done = subprocess.run(
+        [*command, str(ROOT / "playbooks" / "federate.yml")],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+        timeout=300,
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) is fails, output
+    return output
+
+
+def row(output: str, cluster: str, neighbour: str) -> list[str]:
+    """The words of the table's line for a neighbour of a cluster."""
+    lines = [line.split() for line in output.splitlines()]
+    (found,) = [words for words in lines if words[:2] == [cluster, neighbour]]
+    return found
+
+
+def writes(plane: ControlPlane) -> list[str]:
+    """What the operator has written in a cluster so far."""
+    events = plane.audit_events(user=OPERATOR)
+    done = [event for event in events if event["verb"] in MUTATING and event["stage"] == "ResponseComplete"]
+    return [f"{event['verb']} {event['objectRef']['resource']}/{event['objectRef'].get('name')}" for event in done]
