@@ -36,7 +36,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.token
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import ProofError, prove
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
+    ProofError,
+    contested,
+    prove,
+    uuid_owners,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient, NeighbourError
 
 Object = dict[str, Any]
@@ -80,7 +85,19 @@ def learn(
     """
     learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
-    results = each(lambda item: _ask(item, federations.get(item.resource_name), identity, planning), known)
+    remembered = {
+        item.resource_name: cached_public((federations.get(item.resource_name) or {}).get("status")) for item in known
+    }
+    proved = {name: document for name, document in remembered.items() if document is not None}
+    # A token for a clusterUUID that is another's could be used there by who gets it.
+    refused = contested(proved, uuid_owners(known, remembered))
+
+    def ask(neighbour: Neighbour) -> tuple[FederationMetadata, tuple[Finding, ...]]:
+        if neighbour.resource_name in refused:
+            raise refused[neighbour.resource_name]
+        return _ask(neighbour, federations.get(neighbour.resource_name), identity, planning)
+
+    results = each(ask, known)
     for neighbour, result in zip(known, results, strict=True):
         _take(learnt, neighbour, result, federations.get(neighbour.resource_name), planning)
     return learnt

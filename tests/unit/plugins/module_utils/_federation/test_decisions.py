@@ -229,6 +229,18 @@ def test_tokens_are_for_the_proved_neighbour(members: dict[str, Member]) -> None
         assert subject == OWN_UUID
 
 
+def test_no_token_for_a_uuid_that_is_another_members(members: dict[str, Member]) -> None:
+    """c was believed with the UUID that b's API tells: who gets a token for it could use it at b."""
+    rightful, other = members["b"], members["c"]
+    other.uuid = rightful.uuid
+    other.public = PublicMetadata.create(other.uuid, other.key, other.root, other.domain)
+    pinned = other.neighbour(state=None, provider="external", root_fingerprints=(fingerprint(other.root),))
+    learnt = learn(members, who=[rightful.neighbour(), pinned])
+    assert (len(rightful.tokens), other.tokens) == (1, [])
+    (finding,) = learnt.findings
+    assert (finding.neighbour, finding.code) == ("c", "private-ClusterUUIDMismatch")
+
+
 def test_a_401_is_asked_again_with_pauses_and_others_are_not(members: dict[str, Member]) -> None:
     member = members["b"]
     proved = PublicMetadata.create(member.uuid, member.key, member.root)
