@@ -142,8 +142,14 @@ def test_a_federation_is_refused_while_federation_is_off(member: World) -> None:
     member.kube.apply([config])
     until(lambda: member.kube.get("ValidatingAdmissionPolicy", admission.FEDERATION_OFF), 20, "the module is on")
     until(lambda: member.cluster.platform.settings.enabled, 20, "the platform is done")
+    # A refusal may be a platform's that has not noticed yet: it is asked again for a while.
     refused = member.run(
-        "trust_anchors", provider="deckhouse", neighbours=[member.guest.option()], namespace="default", fails=True
+        "trust_anchors",
+        provider="deckhouse",
+        neighbours=[member.guest.option()],
+        namespace="default",
+        platform_timeout=1,
+        fails=True,
     )
     assert admission.OFF_MESSAGE in refused.result["msg"]
     assert member.kube.list("IstioFederation") == []
@@ -413,6 +419,17 @@ def test_somebody_else_answers_the_platform_all_the_time(
     assert held(member) != member.guest.simulator.document(facts.PUBLIC_PATH)
 
 
+def test_somebody_else_answers_the_platform_first(member: World, impostor: Standalone) -> None:
+    """From the moment when it is told of the guest: that run itself sees it, by what it remembers as proved."""
+    option = member.guest.option()
+    member.tell()
+    until(lambda: held(member) == {}, 20, "the platform knows nobody")
+    answered_by(member, impostor, "clusterUUID", "authnKeyPub", "rootCA")
+    assert member.tell(option).result["changed"]
+    until(lambda: held(member).get("clusterUUID") == impostor.uuid(), 20, "the platform believes the impostor")
+    assert "platform-differs" in {finding["code"] for finding in member.seen(option).findings[GUEST]}
+
+
 def test_the_playbook_tells_of_somebody_else(member: World, impostor: Standalone) -> None:
     answered_by(member, impostor, "rootCA")
     false = certificates.fingerprints(impostor.document(facts.PUBLIC_PATH)["rootCA"])[0]
@@ -497,5 +514,7 @@ def test_federation_is_switched_off(member: World) -> None:
     until(lambda: member.kube.get("Service", facts.GATEWAY, facts.NAMESPACE) is None, 20, "the gateway is gone")
     port = member.guest.exporter.port
     changed = {**member.guest.option(), "metadata_endpoint": f"https://localhost:{port}/metadata/"}
-    refused = member.run("trust_anchors", provider="deckhouse", neighbours=[changed], namespace=OURS, fails=True)
+    refused = member.run(
+        "trust_anchors", provider="deckhouse", neighbours=[changed], namespace=OURS, platform_timeout=1, fails=True
+    )
     assert admission.OFF_MESSAGE in refused.result["msg"]
