@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         findings = [item.to_dict() for item in preflight(members) if item.cluster == host]
         errors = [finding for finding in findings if finding["severity"] == "error"]
         for line in finding_lines(finding for finding in findings if finding["severity"] != "error"):
-            display.warning(line)
+            display.warning(line.removeprefix("WARNING "))
         result = {"changed": False, "findings": findings}
         if errors:
             display.display("\n".join(finding_lines(errors)), color="red")

@@ -54,12 +54,19 @@ def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult])
             rows.append((member.name, "-", "", "", "", _changes(member, result), "it has no neighbour"))
         if member.state is None and not member.external:
             problems.append(f"ERROR {member.name}: its API could not be read in this run; nothing there was changed")
-        problems += [f"ERROR {member.name}: {failure}" for failure in result.failures] if result else []
+        problems += [_failure_line(member, failure) for failure in result.failures] if result else []
         for step in (result.trust, result.imports) if result else ():
             problems += finding_lines((step or {}).get("findings") or [])
         for finding in result.findings if result else ():
             problems += finding_lines([{**finding, "cluster": finding.get("cluster") or member.name}])
     return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
+
+
+def _failure_line(member: Member, failure: str) -> str:
+    """An error's text names its cluster already (AllianceError); other tools' texts don't."""
+    cluster = f"cluster {member.name}"
+    named = failure.startswith((f"{cluster}:", f"{cluster},"))
+    return f"ERROR {member.name}: {failure[len(cluster) + 1 :].lstrip() if named else failure}"
 
 
 def _row(member: Member, neighbour: Member, result: HostResult | None, *, first: bool) -> tuple[str, ...]:

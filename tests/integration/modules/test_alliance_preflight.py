@@ -76,7 +76,7 @@ def test_an_ignored_finding_is_a_warning(run: ModuleRunner, tmp_path: Path) -> N
     result = json.loads((tmp_path / "one.json").read_text())
     assert [(item["severity"], item["code"]) for item in result["findings"]] == [("warning", "domain-reserved")]
     assert "failed" not in result or result["failed"] is False
-    assert "WARNING one: its trust domain is cluster.local" in " ".join(output.split())
+    assert "[WARNING]: one: its trust domain is cluster.local" in " ".join(output.split())
 
 
 def test_one_host_s_variables_do_not_end_the_run_for_the_others(tmp_path: Path) -> None:

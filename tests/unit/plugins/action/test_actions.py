@@ -74,7 +74,7 @@ def test_warnings_do_not_fail(display: Display) -> None:
     assert result["changed"] is False
     assert [finding["code"] for finding in result["findings"]] == ["insecure-endpoint"]
     (warning,) = display.warnings
-    assert warning.startswith("WARNING b: ")
+    assert warning.startswith("b: ")
     assert display.shown == []
 
 

@@ -80,6 +80,17 @@ def test_problems_are_in_the_row_and_below() -> None:
     assert table[blank + 1 :] == finding_lines([FINDING])
 
 
+def test_a_failure_names_its_cluster_once() -> None:
+    failures = ("cluster a: no answer", "cluster a, neighbour b: refused", "cluster ab: theirs", "killed")
+    table = alliance_table([member("a"), member("b")], {"a": HostResult(None, None, 0, failures)})
+    assert table[table.index("") + 1 :] == [
+        "ERROR a: no answer",
+        "ERROR a: neighbour b: refused",
+        "ERROR a: cluster ab: theirs",
+        "ERROR a: killed",
+    ]
+
+
 def test_a_cluster_that_was_not_reached_and_one_alone() -> None:
     table = alliance_table([Member("a", peers=("b",)), member("b"), member("c", peers=())], {})
     assert row(table[1]) == ["a", "b", "b.local", "?", "?", "-", "not reached"]
