@@ -48,7 +48,8 @@ def test_a_platform_that_is_being_made_is(missing: dict[str, Any]) -> None:
 def test_how_long_it_is_waited_for(needed: bool, limit: object, expected: str) -> None:
     (task,) = [
         task["meshalliance.istio.deckhouse_wait"]
-        for task in yaml.safe_load((ROLE / "tasks" / "deckhouse.yml").read_text())
+        for entry in yaml.safe_load((ROLE / "tasks" / "deckhouse.yml").read_text())
+        for task in entry.get("block", [entry])
         if "meshalliance.istio.deckhouse_wait" in task
     ]
     variables = {"istio_module_platform_required": needed, "istio_module_platform_timeout": limit}
