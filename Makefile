@@ -5,10 +5,10 @@ VENV := .venv/bin
 GATES := $(VENV)/python -m tests.gates.run
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-oldest venv-bench demo test lab lab-down lab-status bench lint sanity unit integration wire e2e
+.PHONY: help venv venv-oldest venv-bench demo demo-multicluster test long lab lab-down lab-status bench lint sanity unit integration wire e2e
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Make the Python environment .venv, or bring it up to date
 	@$(PYTHON) tests/gates/venv.py dev
@@ -22,6 +22,10 @@ venv-bench: venv
 demo: venv ## Bring up two clusters on this machine, federate them, call both ways
 	$(VENV)/python -m tests.lab up cluster-a cluster-b
 	$(VENV)/python -m tests.demo
+
+demo-multicluster: venv ## Bring up two clusters of one domain, join them, call, fail over
+	$(VENV)/python -m tests.lab up cluster-d cluster-e --domain cluster-d=mesh.local --domain cluster-e=mesh.local
+	$(VENV)/python -m tests.demo.multicluster
 
 test: venv-oldest ## Run all gates, one after another
 	@$(GATES)
@@ -55,3 +59,7 @@ wire: venv ## Modules, roles and exporter against a simulated Deckhouse cluster
 
 e2e: venv ## Complete clusters of upstream Istio and as Deckhouse sets them up, federated
 	@$(GATES) e2e
+
+long: venv ## Faulty API servers, a root rotated under load, clusters that leave, secrets (not part of `make test` yet)
+	$(VENV)/python -m pytest tests/integration/faults
+	$(VENV)/python -m pytest tests/e2e/test_09_rotation.py tests/e2e/test_10_leaving.py tests/e2e/test_11_secrets.py

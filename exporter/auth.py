@@ -42,7 +42,12 @@ def authenticate(header: str | None, scope: str, view: View, now: float) -> Call
         return Refusal(_NOBODY, MISSING)
     try:
         subject = verify_token(
-            token.strip(), audience=view.cluster_uuid, scope=scope, public_keys=view.neighbour_keys, now=now
+            token.strip(),
+            audience=view.cluster_uuid,
+            scope=scope,
+            # By the clock, not by the next run: a key that was replaced ends when it was said to end.
+            public_keys={uuid: keys.at(now) for uuid, keys in view.neighbour_keys.get(scope, {}).items()},
+            now=now,
         )
     except TokenError as error:
         return Refusal(_REFUSED, error.reason)

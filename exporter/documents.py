@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.exporter import gateway
-from ansible_collections.meshalliance.istio.exporter.neighbours import neighbour_keys
+from ansible_collections.meshalliance.istio.exporter.neighbours import Keys, neighbour_keys
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import is_ca, split_certificates
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
@@ -24,12 +24,25 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import load_public_key, public_key_pem
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import ROOT_CONFIGMAP
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.spiffe import spiffe_bundle
 
 PUBLIC = "public"
 SPIFFE = "spiffe"
 FEDERATION = "federation"
+MULTICLUSTER = "multicluster"
+
+
+@dataclass(frozen=True)
+class MulticlusterInputs:
+    """What clusters of the same domain are told. C(api_host) is empty, and there are no addresses, while not known."""
+
+    cluster_id: str
+    network_name: str
+    api_host: str = ""
+    addresses: tuple[GatewayAddress, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,12 +50,14 @@ class Inputs:
     """What was read so far; None (or an empty text) where it is not known yet.
 
     C(services) holds the publishable ones (see published_services) and is None until the first list. C(root_version) is
-    the resourceVersion of the ConfigMap that C(root_pem) is from. C(unsynced) names the informers without a first list.
+    the resourceVersion of the ConfigMap that C(root_pem) is from. C(multicluster) is None while that mode is off.
+    C(unsynced) names the informers without a first list.
     """
 
     trust_domain: str
     cluster_uuid: str = ""
     public_key: str = ""
+    key_change: str = ""
     root_pem: str = ""
     root_version: str = ""
     services: tuple[PublicService, ...] | None = None
@@ -51,6 +66,7 @@ class Inputs:
     addresses: tuple[GatewayAddress, ...] = ()
     address_findings: tuple[Finding, ...] = ()
     remote_metadata: str | None = None
+    multicluster: MulticlusterInputs | None = None
     unsynced: tuple[str, ...] = ()
 
 
@@ -67,12 +83,13 @@ class View:
     """Everything that requests are answered from: replaced as a whole, never changed.
 
     C(documents) lacks those that can't be told yet. C(missing) names what keeps the exporter from being ready.
-    C(wanted) is None until it's certain which hosts are to be open.
+    C(wanted) is None until it's certain which hosts are to be open. C(neighbour_keys): see there. C(multicluster): on.
     """
 
     documents: Mapping[str, Document] = field(default_factory=dict)
     cluster_uuid: str = ""
-    neighbour_keys: Mapping[str, str] = field(default_factory=dict)
+    neighbour_keys: Keys = field(default_factory=dict)
+    multicluster: bool = False
     wanted: frozenset[str] | None = None
     published: int = 0
     addresses: int = 0
@@ -101,7 +118,9 @@ def build(inputs: Inputs) -> View:
         if not value
     ]
     if inputs.cluster_uuid and key_pem and roots:
-        public = PublicMetadata.create(inputs.cluster_uuid, key_pem, roots, inputs.trust_domain)
+        public = PublicMetadata.create(
+            inputs.cluster_uuid, key_pem, roots, inputs.trust_domain, inputs.key_change.strip()
+        )
         documents[PUBLIC] = document(public.render())
     if roots:
         _add_spiffe(documents, roots, inputs.root_version, findings)
@@ -117,17 +136,29 @@ def build(inputs: Inputs) -> View:
         # No address is "not known", never an empty list: that would be an answer, and neighbours act on it.
         federation = FederationMetadata(inputs.addresses or None, services)
         documents[FEDERATION] = document(federation.render())
+    if inputs.multicluster is not None:
+        # The gateway's problems are the same for each of its ports.
+        findings = list(dict.fromkeys([*findings, *inputs.multicluster.findings]))
+        # Half of it is of no use: without a way to the API, istiod learns of no pod behind the gateways.
+        if inputs.multicluster.api_host and not inputs.unsynced:
+            documents[MULTICLUSTER] = document(_multicluster(inputs.multicluster))
 
     return View(
         documents=documents,
         cluster_uuid=inputs.cluster_uuid,
         neighbour_keys=keys,
+        multicluster=inputs.multicluster is not None,
         wanted=wanted,
         published=published,
         addresses=len(inputs.addresses),
         missing=tuple(missing),
         findings=tuple(findings),
     )
+
+
+def _multicluster(inputs: MulticlusterInputs) -> bytes:
+    metadata = MulticlusterMetadata(inputs.addresses or None, inputs.api_host, inputs.network_name, inputs.cluster_id)
+    return metadata.render()
 
 
 def _public_key(text: str, findings: list[Finding]) -> str:

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ansible_collections.meshalliance.istio.exporter import lease
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import lease
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import EXPORTER
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 
 FIELD_MANAGER = "meshalliance.istio-exporter"
@@ -74,7 +75,7 @@ class Leadership:
         if now < self._not_before:
             return self._not_before - now
         led = self.leading
-        self._write(lease.lease_object(self._namespace, self._identity, self._record, self._wall_clock()))
+        self._write(lease.lease_object(self._namespace, EXPORTER, self._identity, self._record, self._wall_clock()))
         if self.leading and not led:
             LOGGER.info("this replica writes the Gateway now", extra={"fields": {"identity": self._identity}})
         now = self._clock()
@@ -84,7 +85,7 @@ class Leadership:
         """Give the Lease back, so that another replica needs not wait until it expires."""
         if self._record is None or not self.leading:
             return
-        self._write(lease.release_object(self._namespace, self._record, self._wall_clock()))
+        self._write(lease.release_object(self._namespace, EXPORTER, self._record, self._wall_clock()))
 
     def _look(self) -> None:
         seen = self._observe()

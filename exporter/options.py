@@ -14,6 +14,10 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import (
+    api_host_problem,
+    name_problem,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import INGRESSGATEWAY
 
 PREFIX = "METADATA_EXPORTER_"
@@ -26,12 +30,16 @@ _LOCAL_DOMAIN = "cluster.local"
 
 @dataclass(frozen=True)
 class Options:
-    """What one exporter process was told."""
+    """What one exporter process was told. C(cluster_id) is empty while multicluster mode is off."""
 
     namespace: str
     cluster_domain: str
     trust_domain: str
+    cluster_id: str
+    network_name: str
+    api_host: str
     public_key_file: str
+    key_change_file: str
     listen_address: str
     port: int
     metrics_port: int
@@ -56,11 +64,18 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] | None = None
             parser.error(f"{name} {value!r} is not a domain")
         if value == _LOCAL_DOMAIN:
             parser.error(f"{name} must not be {_LOCAL_DOMAIN}: in an alliance every cluster has a domain of its own")
+    problem = _multicluster_problem(given.cluster_id, given.network_name, given.api_host)
+    if problem:
+        parser.error(problem)
     return Options(
         namespace=given.namespace,
         cluster_domain=given.cluster_domain,
         trust_domain=trust_domain,
+        cluster_id=given.cluster_id,
+        network_name=given.network_name,
+        api_host=given.api_host,
         public_key_file=given.public_key_file,
+        key_change_file=given.key_change_file,
         listen_address=given.listen_address,
         port=given.port,
         metrics_port=given.metrics_port,
@@ -71,6 +86,16 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] | None = None
         kubeconfig=given.kubeconfig,
         context=given.context,
     )
+
+
+def _multicluster_problem(cluster_id: str, network_name: str, api_host: str) -> str:
+    """Why multicluster mode can't be switched on, or left off, with these; empty when it can."""
+    if not cluster_id and not network_name:
+        return "--api-host needs --cluster-id and --network-name" if api_host else ""
+    problems = {"--cluster-id": name_problem(cluster_id), "--network-name": name_problem(network_name)}
+    if api_host:
+        problems["--api-host"] = api_host_problem(api_host)
+    return next((f"{name} can't be used: {problem}" for name, problem in problems.items() if problem), "")
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -88,7 +113,19 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("namespace", None, "namespace of the exporter, the gateway and their objects")
     add("cluster-domain", None, "DNS domain of the cluster's Services, such as cluster-a.local")
     add("trust-domain", None, "trust domain of the cluster; default: its cluster domain")
+    add("cluster-id", "", "how the cluster's istiod is called; with --network-name it switches multicluster mode on")
+    add("network-name", "", "the network that the cluster's pods are in")
+    add(
+        "api-host",
+        "",
+        "host:port where clusters of the same domain reach the API; default: the gateway's first address",
+    )
     add("public-key-file", "/etc/alliance-authn/pub.pem", "the cluster's public key, mounted alone")
+    add(
+        "key-change-file",
+        "/etc/alliance-authn/key-change.jwt",
+        "what the key of before says of the public key, while it is rotated; there is none otherwise",
+    )
     add("listen-address", "", "address of both ports; default: all, IPv4 and IPv6")
     add("port", "8080", "port of the documents and of the health checks", type=_port)
     add("metrics-port", "8081", "port of /metrics", type=_port)

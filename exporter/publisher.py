@@ -11,7 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from ansible_collections.meshalliance.istio.exporter.documents import FEDERATION, PUBLIC, SPIFFE, Inputs, View, build
+from ansible_collections.meshalliance.istio.exporter.documents import (
+    FEDERATION,
+    MULTICLUSTER,
+    PUBLIC,
+    SPIFFE,
+    Inputs,
+    View,
+    build,
+)
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
@@ -27,9 +35,14 @@ class Publisher:
     """C(view) is what requests are answered from; C(on_view) is called after it was replaced."""
 
     def __init__(
-        self, read: Callable[[], Inputs], metrics: Metrics, on_view: Callable[[View], None] = lambda view: None
+        self,
+        read: Callable[[], Inputs],
+        metrics: Metrics,
+        on_view: Callable[[View], None] = lambda view: None,
+        *,
+        multicluster: bool = False,
     ) -> None:
-        self.view = View()
+        self.view = View(multicluster=multicluster)
         self._read = read
         self._metrics = metrics
         self._on_view = on_view
@@ -82,7 +95,7 @@ class Publisher:
                 self._changed.set()
 
     def _tell(self, before: View, view: View) -> None:
-        for name in (PUBLIC, SPIFFE, FEDERATION):
+        for name in (PUBLIC, SPIFFE, FEDERATION, *([MULTICLUSTER] if view.multicluster else [])):
             old, new = before.documents.get(name), view.documents.get(name)
             self._metrics.document_bytes.labels(name).set(len(new.body) if new else 0)
             if new != old:
@@ -91,7 +104,7 @@ class Publisher:
                 LOGGER.info("document changed", extra={"fields": fields})
         self._metrics.services.labels("wanted").set(len(view.wanted or ()))
         self._metrics.services.labels("published").set(view.published)
-        self._metrics.neighbours.set(len(view.neighbour_keys))
+        self._metrics.neighbours.set(len({uuid for keys in view.neighbour_keys.values() for uuid in keys}))
         self._metrics.addresses.set(view.addresses)
         if view.missing != before.missing:
             LOGGER.info("readiness", extra={"fields": {"missing": view.missing}})

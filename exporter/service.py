@@ -68,7 +68,9 @@ class Exporter:
         self._metrics = Metrics()
         self._client = client
         self._sources = Sources(client, options, self._metrics, self._on_change)
-        self._publisher = Publisher(self._sources.inputs, self._metrics, self._on_view)
+        self._publisher = Publisher(
+            self._sources.inputs, self._metrics, self._on_view, multicluster=bool(options.cluster_id)
+        )
         leadership = Leadership(
             client,
             options.namespace,
@@ -87,7 +89,7 @@ class Exporter:
         self._health = Health(
             lambda: self._publisher.view,
             dead=self._dead,
-            stale=self._sources.key_file.changed,
+            stale=self._sources.files_changed,
             refresh=self._publisher.poke,
         )
         self._metrics.ready.set_function(lambda: float(not self._health.not_ready()))
@@ -111,6 +113,7 @@ class Exporter:
             "namespace": self._options.namespace,
             "cluster_domain": self._options.cluster_domain,
             "trust_domain": self._options.trust_domain,
+            "cluster_id": self._options.cluster_id,
             "identity": self._options.identity,
             "port": self._documents.port,
             "metrics_port": self._figures.port,

@@ -11,9 +11,10 @@ import base64
 import binascii
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
-from ansible_collections.meshalliance.istio.exporter.documents import Inputs
+from ansible_collections.meshalliance.istio.exporter.documents import Inputs, MulticlusterInputs
 from ansible_collections.meshalliance.istio.exporter.keyfile import KeyFile
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
@@ -24,12 +25,16 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.gateways import gateway_addresses
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import written_api_host
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     ADVERTISE_CONFIGMAP,
     ADVERTISE_KEY,
+    API_PORT_NAME,
     EXPORTER,
     GATEWAY_PORT_NAME,
     INGRESSGATEWAY,
+    MULTICLUSTER_ADVERTISE_KEY,
+    MULTICLUSTER_PORT_NAME,
     PUBLIC_SERVICE_LABEL,
     PUBLISHED_GATEWAY,
     REMOTE_METADATA_KEY,
@@ -53,6 +58,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds imp
 )
 
 Object = dict[str, Any]
+_Addresses = tuple[tuple[GatewayAddress, ...], tuple[Finding, ...]]
 
 
 class Reader(ListWatcher, Protocol):
@@ -73,7 +79,8 @@ class Sources:
         self._cluster_uuid = ""
         self._stopped = threading.Event()
         self._memory: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self.key_file = KeyFile(options.public_key_file)
+        self._key_file = KeyFile(options.public_key_file)
+        self._change_file = KeyFile(options.key_change_file)
 
         self.services = self._follow(
             "services", SERVICE, everywhere=True, label_selector=PUBLIC_SERVICE_LABEL, keep=_service
@@ -111,6 +118,10 @@ class Sources:
         for informer in self._informers:
             informer.stop()
 
+    def files_changed(self) -> bool:
+        """Whether a mounted file differs from what inputs() gave last."""
+        return self._key_file.changed() or self._change_file.changed()
+
     def dead_threads(self) -> tuple[str, ...]:
         """Informers whose thread has ended: nothing that the process could repair."""
         return tuple(informer.name for informer in self._informers if not informer.alive)
@@ -120,14 +131,17 @@ class Sources:
         services, service_findings = self._remembered("services", (self.services,), self._services)
         about_gateway = (self.gateway_service, self.gateway_pods, self.nodes, self.advertise)
         addresses, address_findings = self._remembered("addresses", about_gateway, self._addresses)
+        multicluster = self._remembered("multicluster", about_gateway, self._multicluster)
         if not all(informer.synced for informer in about_gateway):
             # What is not listed yet is neither a problem nor an address to be told.
             addresses, address_findings = (), ()
+            multicluster = multicluster and replace(multicluster, addresses=(), findings=())
         root = _only(self.root)
         return Inputs(
             trust_domain=self._options.trust_domain,
             cluster_uuid=self._cluster_uuid,
-            public_key=self.key_file.read(),
+            public_key=self._key_file.read(),
+            key_change=self._change_file.read(),
             root_pem=_data(root, ROOT_KEY) or "",
             root_version="" if root is None else str(root["metadata"].get("resourceVersion", "")),
             services=services if self.services.synced else None,
@@ -136,6 +150,7 @@ class Sources:
             addresses=addresses,
             address_findings=address_findings,
             remote_metadata=_secret_text(_only(self.remote_metadata), REMOTE_METADATA_KEY),
+            multicluster=multicluster,
             # The Lease decides who writes, not what is told.
             unsynced=tuple(i.name for i in self._informers if not i.synced and i is not self.lease),
         )
@@ -190,14 +205,26 @@ class Sources:
     def _services(self) -> tuple[tuple[PublicService, ...], tuple[Finding, ...]]:
         return published_services(self.services.items, self._options.cluster_domain)
 
-    def _addresses(self) -> tuple[tuple[GatewayAddress, ...], tuple[Finding, ...]]:
-        return gateway_addresses(
-            _only(self.gateway_service),
-            self.nodes.items,
-            self.gateway_pods.items,
-            _data(_only(self.advertise), ADVERTISE_KEY),
-            port_name=GATEWAY_PORT_NAME,
-        )
+    def _addresses(self) -> _Addresses:
+        return self._addresses_of(GATEWAY_PORT_NAME, ADVERTISE_KEY)
+
+    def _multicluster(self) -> MulticlusterInputs | None:
+        options = self._options
+        if not options.cluster_id:
+            return None
+        addresses, findings = self._addresses_of(MULTICLUSTER_PORT_NAME, MULTICLUSTER_ADVERTISE_KEY)
+        api_host = options.api_host
+        if not api_host:
+            api_addresses, api_findings = self._addresses_of(API_PORT_NAME, None)
+            findings += api_findings
+            api_host = written_api_host(api_addresses[0]) if api_addresses else ""
+        return MulticlusterInputs(options.cluster_id, options.network_name, api_host, addresses, findings)
+
+    def _addresses_of(self, port_name: str, advertise_key: str | None) -> _Addresses:
+        """Where a port of the gateway is reached; with a key, the ConfigMap may say otherwise."""
+        advertised = _data(_only(self.advertise), advertise_key) if advertise_key else None
+        service, nodes, pods = _only(self.gateway_service), self.nodes.items, self.gateway_pods.items
+        return gateway_addresses(service, nodes, pods, advertised, port_name, advertise_key or ADVERTISE_KEY)
 
     def _remembered(self, name: str, informers: tuple[Informer, ...], compute: Callable[[], Any]) -> Any:
         versions = tuple(informer.version for informer in informers)

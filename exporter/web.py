@@ -28,6 +28,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
     MULTICLUSTER_DOCUMENT,
     PUBLIC_DOCUMENT,
     SCOPE_FEDERATION,
+    SCOPE_MULTICLUSTER,
     SPIFFE_DOCUMENT,
 )
 
@@ -45,12 +46,15 @@ _PROBED_BY = "X-alliance-healthcheck-from"
 _PRIVATE_CACHING = "private, no-cache"
 _PUBLIC_CACHING = "public, no-cache"
 
+# Which scope a token needs for a private document.
+_SCOPES = {documents.FEDERATION: SCOPE_FEDERATION, documents.MULTICLUSTER: SCOPE_MULTICLUSTER}
+
 _ROUTES = Map(
     [
         Rule(METADATA_PATH + PUBLIC_DOCUMENT, endpoint=documents.PUBLIC, methods=["GET"]),
         Rule(METADATA_PATH + SPIFFE_DOCUMENT, endpoint=documents.SPIFFE, methods=["GET"]),
         Rule(METADATA_PATH + FEDERATION_DOCUMENT, endpoint=documents.FEDERATION, methods=["GET"]),
-        Rule(METADATA_PATH + MULTICLUSTER_DOCUMENT, endpoint="multicluster", methods=["GET"]),
+        Rule(METADATA_PATH + MULTICLUSTER_DOCUMENT, endpoint=documents.MULTICLUSTER, methods=["GET"]),
         Rule(LIVE_PATH, endpoint="live", methods=["GET"]),
         Rule(READY_PATH, endpoint="ready", methods=["GET"]),
         Rule(HEALTHCHECK_PATH, endpoint="healthcheck", methods=["GET"]),
@@ -105,14 +109,14 @@ class Application:
             # Reaching us is the answer: what this exporter knows plays no part.
             fields["probed_by"] = (request.headers.get(_PROBED_BY) or "")[:_LONGEST_LOGGED]
             return _text(200, "ok")
-        if route == "multicluster":
-            return _text(404, "multicluster mode is off in this cluster")
         view = self._health.fresh(self._view)
-        if route != documents.FEDERATION:
+        if route == documents.MULTICLUSTER and not view.multicluster:
+            return _text(404, "multicluster mode is off in this cluster")
+        if route not in _SCOPES:
             return _document(view.documents.get(route), request, _PUBLIC_CACHING)
         if not view.cluster_uuid:
             return _unavailable()
-        caller = authenticate(request.headers.get("Authorization"), SCOPE_FEDERATION, view, self._now())
+        caller = authenticate(request.headers.get("Authorization"), _SCOPES[route], view, self._now())
         if isinstance(caller, Refusal):
             fields["refused"] = caller.reason
             self._metrics.auth_failures.labels(caller.reason).inc()

@@ -13,6 +13,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster_checks import clash_findings
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import finding_lines
 
 display = Display()
@@ -31,7 +32,9 @@ class ActionModule(ActionBase):
         )
         host = (task_vars or {})["inventory_hostname"]
         members = [Member.from_dict(member) for member in arguments["members"]]
-        findings = [item.to_dict() for item in preflight(members) if item.cluster == host]
+        own = next((member for member in members if member.name == host), None)
+        clashes = clash_findings(own, members) if own and "services-clash" not in own.ignored_findings else ()
+        findings = [item.to_dict() for item in (*preflight(members), *clashes) if item.cluster == host]
         errors = [finding for finding in findings if finding["severity"] == "error"]
         for line in finding_lines(finding for finding in findings if finding["severity"] != "error"):
             display.warning(line.removeprefix("WARNING "))

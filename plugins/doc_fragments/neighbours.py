@@ -22,6 +22,13 @@ options:
         description: The neighbour's inventory name.
         type: str
         required: true
+      mode:
+        description:
+          - How it is joined. V(federation) is for a cluster with a domain of its own, V(multicluster) for one of the
+            same domain. With V(unknown), what it was before counts.
+        type: str
+        choices: [federation, multicluster, unknown]
+        default: federation
       provider:
         description:
           - What kind of cluster it is. V(external) is one whose API nobody here can read; its roots have to match its
@@ -55,6 +62,15 @@ options:
       locality:
         description: Where it is, as C(region/zone/subzone).
         type: str
+      flat_network:
+        description: Whether its pods are reached without its gateway, in a multicluster.
+        type: bool
+        default: false
+      confirm_no_gateways:
+        description: Whether it is confirmed that it has no ingress gateway when it says so. Otherwise such an answer is
+          taken for a mistake, and what was known of it stays.
+        type: bool
+        default: false
       hold:
         description: Why nothing new may be taken from it; empty when it may.
         type: str
@@ -68,4 +84,19 @@ options:
       change.
     type: int
     default: 300
+"""
+
+    # Of modules that read where a neighbour's gateways are: the documentation of ADDRESS_ARGUMENT_SPEC.
+    ADDRESSES = r"""
+options:
+  cluster_domain:
+    description: DNS domain of the cluster's Services. Names below it can't lead to a neighbour's gateway.
+    type: str
+  allowed_gateway_addresses:
+    description:
+      - IP addresses, networks and DNS names that neighbours may name as their gateways' although they are loopback,
+        link-local, multicast, unspecified or reserved, or belong to this cluster itself.
+    type: list
+    elements: str
+    default: []
 """

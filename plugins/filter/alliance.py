@@ -12,13 +12,25 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.departure import Departure, departure, parted
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member, members_from
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    FEDERATION_HOSTS,
+    MULTICLUSTER_HOSTS,
+)
 
 RESTART_ANNOTATION = "meshalliance.istio/restarted-for"
 RESTART_REASON = "mesh-wide-proxy-settings"
 RESTARTED_KINDS = ("Deployment", "DaemonSet", "StatefulSet")
+
+
+def alliance_hosts(groups: Mapping[str, Iterable[str]], play_hosts: Iterable[str]) -> list[str]:
+    """The hosts of all groups of an alliance that a host of the play is in: C(--limit) does not make them fewer."""
+    named = set(play_hosts)
+    wanted = [set(groups.get(group) or ()) for group in (FEDERATION_HOSTS, MULTICLUSTER_HOSTS)]
+    return sorted(set().union(*(hosts for hosts in wanted if hosts & named)))
 
 
 def alliance_members(
@@ -41,7 +53,33 @@ def alliance_neighbours(members: Sequence[Mapping[str, Any]], name: str) -> list
             holds.setdefault(finding.cluster, finding.message)
     # Of members whose names become one resource name, which are all held, one stands for the others.
     distinct = {member.resource_name: member for member in reversed(own.neighbours(known))}
-    return [member.as_neighbour(holds.get(member.name, "")) for member in reversed(distinct.values())]
+    return [member.as_neighbour(own, holds.get(member.name, "")) for member in reversed(distinct.values())]
+
+
+def alliance_departure(
+    groups: Mapping[str, Iterable[str]], leaving: str = "", edge: Sequence[str] | str = ()
+) -> dict[str, Any]:
+    """Who leaves whom: C(leaving), and by host name the list C(departed) of those that it is to forget."""
+    try:
+        return departure(groups, str(leaving or ""), edge or ()).to_dict()
+    except AllianceError as error:
+        raise AnsibleFilterError(f"alliance_departure: {error}") from None
+
+
+def alliance_departed(members: Sequence[Mapping[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    """What is known of clusters that leave, or are left, in the form of the option C(neighbours) of the modules.
+
+    One that is no member any more is known by its name alone.
+    """
+    known = {member.name: member for member in map(Member.from_dict, members)}
+    return [known[name].as_neighbour(known[name]) if name in known else {"name": str(name)} for name in names]
+
+
+def alliance_parted(members: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The members as they are to be after a departure: without the one that leaves, or without an edge."""
+    departed = {str(name): tuple(gone) for name, gone in plan["departed"].items()}
+    staying = parted([Member.from_dict(member) for member in members], Departure(str(plan["leaving"]), departed))
+    return [member.to_dict() for member in staying]
 
 
 def alliance_handover(members: Sequence[Mapping[str, Any]], name: str) -> str:
@@ -77,8 +115,12 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """By name."""
         return {
+            "alliance_departed": alliance_departed,
+            "alliance_departure": alliance_departure,
             "alliance_handover": alliance_handover,
+            "alliance_hosts": alliance_hosts,
             "alliance_members": alliance_members,
             "alliance_neighbours": alliance_neighbours,
+            "alliance_parted": alliance_parted,
             "restart_definitions": restart_definitions,
         }

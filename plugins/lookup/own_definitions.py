@@ -18,10 +18,26 @@ options:
     description:
       - V(crds) are the CustomResourceDefinitions of IstioFederation and IstioMulticluster.
       - V(exporter_cluster_rules) and V(exporter_namespace_rules) are the RBAC rules of the metadata-exporter.
+      - V(api_proxy_cluster_rules), V(api_proxy_config_map_rules) (in Istio's root namespace) and
+        V(api_proxy_empty_namespace_rules) are the RBAC rules of the api-proxy, V(api_proxy_bootstrap) are the files
+        that its Envoy starts with. V(sets) are the names of the ApplySets that roles and modules keep, in the order in
+        which they can be removed.
     type: list
     elements: str
-    choices: [crds, exporter_cluster_rules, exporter_namespace_rules]
+    choices:
+      - crds
+      - exporter_cluster_rules
+      - exporter_namespace_rules
+      - api_proxy_cluster_rules
+      - api_proxy_config_map_rules
+      - api_proxy_empty_namespace_rules
+      - api_proxy_bootstrap
+      - sets
     required: true
+  revision:
+    description: Istio's revision, for V(api_proxy_config_map_rules).
+    type: str
+    default: default
 """
 
 EXAMPLES = r"""
@@ -32,27 +48,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: For each term a list of manifests or of RBAC rules.
+  description: For each term a list of manifests or of RBAC rules, for V(sets) one of names; for V(api_proxy_bootstrap)
+    texts of files by name.
   type: list
-  elements: list
+  elements: raw
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.meshalliance.istio.exporter.rbac import cluster_rules, namespace_rules
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import api_proxy_rules
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy_bootstrap import bootstrap_files
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     federation_crd,
     multicluster_crd,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import ALLIANCE_SETS
 
-DEFINITIONS = {
-    "crds": lambda: [federation_crd(), multicluster_crd()],
-    "exporter_cluster_rules": cluster_rules,
-    "exporter_namespace_rules": namespace_rules,
+# Each takes Istio's revision; most definitions are the same for all.
+DEFINITIONS: dict[str, Callable[[str], Any]] = {
+    "crds": lambda _revision: [federation_crd(), multicluster_crd()],
+    "exporter_cluster_rules": lambda _revision: cluster_rules(),
+    "exporter_namespace_rules": lambda _revision: namespace_rules(),
+    "api_proxy_cluster_rules": lambda _revision: api_proxy_rules.cluster_rules(),
+    "api_proxy_config_map_rules": api_proxy_rules.config_map_rules,
+    "api_proxy_empty_namespace_rules": lambda _revision: api_proxy_rules.empty_namespace_rules(),
+    "api_proxy_bootstrap": lambda _revision: bootstrap_files(),
+    "sets": lambda _revision: list(ALLIANCE_SETS),
 }
 
 
@@ -60,8 +86,9 @@ class LookupModule(LookupBase):
     """See DOCUMENTATION."""
 
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        """A list for each term."""
+        """A list, or a dictionary of texts, for each term."""
         unknown = [term for term in terms if term not in DEFINITIONS]
         if unknown:
             raise AnsibleError(f"own_definitions: {', '.join(unknown)} is none of {', '.join(sorted(DEFINITIONS))}")
-        return [DEFINITIONS[term]() for term in terms]
+        revision = str(kwargs.get("revision") or "default")
+        return [DEFINITIONS[term](revision) for term in terms]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AddressRules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     MAX_FEDERATION_BYTES,
     MAX_PUBLIC_BYTES,
@@ -31,11 +32,18 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, DocumentError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import (
+    MAX_MULTICLUSTER_BYTES,
+    MulticlusterMetadata,
+    parse_multicluster,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     FEDERATION_DOCUMENT,
+    MULTICLUSTER_DOCUMENT,
     PUBLIC_DOCUMENT,
 )
 
+_ANY_READER = AddressRules()
 _CHUNK = 64 * 1024
 _QUOTED_BODY = 200
 
@@ -92,13 +100,32 @@ class MetadataClient:
         except DocumentError as error:
             raise self._invalid(error, PUBLIC_DOCUMENT) from None
 
-    def federation(self, token: str, trust_domain: str) -> tuple[FederationMetadata, tuple[Finding, ...], float | None]:
-        """What the neighbour offers, what of it was left out, and its clock. Raises NeighbourError."""
+    def federation(
+        self, token: str, trust_domain: str, rules: AddressRules = _ANY_READER
+    ) -> tuple[FederationMetadata, tuple[Finding, ...], float | None]:
+        """What the neighbour offers, what of it was left out by the reader's rules, and its clock.
+
+        Raises NeighbourError.
+        """
         answer = self._get(FEDERATION_DOCUMENT, MAX_FEDERATION_BYTES, token)
         try:
-            metadata, findings = parse_federation(answer.body, trust_domain=trust_domain)
+            metadata, findings = parse_federation(answer.body, trust_domain=trust_domain, rules=rules)
         except DocumentError as error:
             raise self._invalid(error, FEDERATION_DOCUMENT) from None
+        return metadata, findings, answer.date
+
+    def multicluster(
+        self, token: str, rules: AddressRules = _ANY_READER
+    ) -> tuple[MulticlusterMetadata, tuple[Finding, ...], float | None]:
+        """How the API and network of a cluster of the same domain are reached, as federation() returns what it offers.
+
+        Raises NeighbourError.
+        """
+        answer = self._get(MULTICLUSTER_DOCUMENT, MAX_MULTICLUSTER_BYTES, token)
+        try:
+            metadata, findings = parse_multicluster(answer.body, rules)
+        except DocumentError as error:
+            raise self._invalid(error, MULTICLUSTER_DOCUMENT) from None
         return metadata, findings, answer.date
 
     def _checked_url(self) -> SplitResult:
@@ -201,9 +228,10 @@ class MetadataClient:
     def _refused(self, response: http.client.HTTPResponse, body: bytes, path: str) -> NeighbourError:
         text = "".join(char if char.isprintable() else " " for char in body[:_QUOTED_BODY].decode("ascii", "replace"))
         said = f": {' '.join(text.split())}" if text.strip() else ""
+        mode = "multicluster" if path == MULTICLUSTER_DOCUMENT else "federation"
         remedies = {
             401: "check that the neighbour knows this cluster's current key and that both clocks agree",
-            404: "check alliance_metadata_endpoint, and that federation is on at the neighbour",
+            404: f"check alliance_metadata_endpoint, and that {mode} is on at the neighbour",
         }
         remedy = remedies.get(response.status, "look at the neighbour's metadata-exporter and at what is before it")
         if 300 <= response.status < 400:

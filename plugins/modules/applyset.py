@@ -72,6 +72,8 @@ options:
     default: 300
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.lease
+  - meshalliance.istio.lease.namespace
   - meshalliance.istio.attributes
 """
 
@@ -115,8 +117,6 @@ counts:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
     FIELD_MANAGER,
     Applier,
@@ -125,6 +125,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     KUBERNETES_LIBRARIES,
+    LEASE_NAMESPACE,
+    ClusterModule,
     carry_out,
     client_of,
     cluster_module,
@@ -135,7 +137,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
 SHORTEST_HIDDEN = 6
 
 
-def _hide_secrets(module: AnsibleModule) -> None:
+def _hide_secrets(module: ClusterModule) -> None:
     """Keep the values of Secrets among the definitions out of every output; the option as a whole is no secret."""
     for definition in module.params["definitions"]:
         if definition.get("kind") == "Secret":
@@ -143,7 +145,7 @@ def _hide_secrets(module: AnsibleModule) -> None:
             module.no_log_values.update(str(value) for value in values if len(str(value)) >= SHORTEST_HIDDEN)
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Plan, and carry the plan out unless in check mode."""
     params = module.params
     _hide_secrets(module)
@@ -182,8 +184,10 @@ def main() -> None:
                 "field_manager": {"type": "str", "default": FIELD_MANAGER},
                 "wait": {"type": "bool", "default": False},
                 "wait_timeout": {"type": "int", "default": 300},
+                **LEASE_NAMESPACE,
             },
             libraries=KUBERNETES_LIBRARIES,
+            lease_option="lease_namespace",
         ),
         work,
     )

@@ -51,6 +51,11 @@ options:
     description: Whether to return the published services one by one. On large clusters that is much data.
     type: bool
     default: false
+  gather_services:
+    description: Whether to return the ports of all Services of the cluster, packed. In a multicluster, Services of one
+      name in several clusters are compared by them.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.attributes.info
@@ -122,6 +127,12 @@ state:
     authn_key_pub:
       description: Public key of its exporter, PEM; null before there is one.
       type: str
+    previous_authn_key_pub:
+      description: The one of before while it still counts, see M(meshalliance.istio.authn_keypair); null for none.
+      type: str
+    previous_authn_key_until:
+      description: Until when that one counts.
+      type: str
     pod_cidrs:
       description: Pod subnets of its nodes.
       type: list
@@ -153,6 +164,29 @@ state:
       description: The published services as on the wire; null unless asked for with O(gather_published).
       type: list
       elements: dict
+    cluster_id:
+      description: What its istiod calls it (C(CLUSTER_ID)), C(Kubernetes) when it was not given a name.
+      type: str
+    network:
+      description: Name of the network that its pods are in, empty when none is set.
+      type: str
+    proxy_image:
+      description: Image of the sidecars that its istiod injects; empty when it can't be told.
+      type: str
+    api_host:
+      description: Host and port at which clusters of the same domain reach its API; null when there is no such way.
+      type: str
+    multicluster_gateways:
+      description: Addresses and ports of its ingress gateway for clusters of the same domain; null when it has none.
+      type: list
+      elements: dict
+    mesh_networks:
+      description: Names of the networks that the primary mesh config has in C(meshNetworks).
+      type: list
+      elements: str
+    services:
+      description: The ports of all its Services, packed; empty unless asked for with O(gather_services).
+      type: str
     outdated_workloads:
       description: Workloads whose sidecars were started before the alliance's ProxyConfig and need one restart.
       type: list
@@ -181,25 +215,27 @@ state:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse import read_deckhouse_cluster
-from ansible_collections.meshalliance.istio.plugins.module_utils._module import client_of, cluster_module, run
+from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
+    client_of,
+    cluster_module,
+    run,
+)
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Read the cluster."""
     params = module.params
-    name, with_published = params["cluster"] or "", params["gather_published"]
+    name = params["cluster"] or ""
+    gather = {"with_published": params["gather_published"], "with_services": params["gather_services"]}
     if params["provider"] == names.PROVIDER_DECKHOUSE:
-        state = read_deckhouse_cluster(
-            client_of(module), name, endpoint=params["metadata_endpoint"] or None, with_published=with_published
-        )
+        state = read_deckhouse_cluster(client_of(module), name, endpoint=params["metadata_endpoint"] or None, **gather)
         return {"changed": False, "state": state.to_dict()}
     place = Place(params["namespace"], params["root_namespace"], params["revision"], params["tls_secret"])
-    state = read_cluster(client_of(module), name, place, with_published=with_published)
+    state = read_cluster(client_of(module), name, place, **gather)
     return {"changed": False, "state": state.to_dict()}
 
 
@@ -219,6 +255,7 @@ def main() -> None:
                 "revision": {"type": "str"},
                 "tls_secret": {"type": "str", "default": names.METADATA_TLS_SECRET, "no_log": False},
                 "gather_published": {"type": "bool", "default": False},
+                "gather_services": {"type": "bool", "default": False},
             }
         ),
         work,

@@ -15,16 +15,21 @@ version_added: 0.1.0
 author:
   - The meshalliance.istio authors (@meshalliance)
 description:
-  - Reads the IstioFederation resources of a cluster of the Deckhouse Kubernetes Platform, whose status tells what the
-    platform has fetched from each neighbour, and why not.
+  - Reads the IstioFederation and IstioMulticluster resources of a cluster of the Deckhouse Kubernetes Platform, whose
+    status tells what the platform has fetched from each neighbour, and why not.
   - What does not work is not an error but a list of findings.
 options:
   neighbours:
     description: The neighbours, as P(meshalliance.istio.alliance_neighbours#filter) returns them. Of each, C(name),
-      C(provider) and C(trust_domain) count.
+      C(mode), C(provider) and C(trust_domain) count.
     type: list
     elements: dict
     required: true
+  mode:
+    description: Which of them are looked at, those with a domain of their own or those of the same domain.
+    type: str
+    choices: [federation, multicluster]
+    default: federation
   wait:
     description: Whether to wait until the platform has learnt from each neighbour that it is told of. A neighbour that
       does not get ready in that time is no failure. In check mode nothing is waited for.
@@ -81,29 +86,35 @@ findings:
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_FEDERATION
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
+    KINDS,
     Neighbour,
+    joined_by,
     neighbours_from,
+    require_names,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_view import (
     PlatformView,
     platform_view,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import read_federations
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import read_resources
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
-from ansible_collections.meshalliance.istio.plugins.module_utils._module import client_of, cluster_module, run
+from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
+    client_of,
+    cluster_module,
+    located,
+    run,
+)
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Read, and wait if asked to."""
     params = module.params
-    if not all(neighbour.get("name") for neighbour in params["neighbours"]):
-        raise AllianceError("an entry of neighbours has no name", remedy="use the filter alliance_neighbours")
-    neighbours = neighbours_from(params["neighbours"])
+    require_names(params["neighbours"], "alliance_neighbours")
     client = client_of(module)
+    neighbours = joined_by(params["mode"], neighbours_from(params["neighbours"]), read_resources(client))
     seconds = params["wait_timeout"] if params["wait"] and not module.check_mode else 0
     view = _settled(client, neighbours, seconds, params["interval"], planning=module.check_mode)
     return {
@@ -111,7 +122,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "trusted": view.trusted,
         "imported": view.imported,
         "awaiting": view.awaiting,
-        "findings": [finding.located(cluster=params["cluster"] or "").to_dict() for finding in view.findings],
+        "findings": located(module, view.findings),
     }
 
 
@@ -121,7 +132,7 @@ def _settled(
     """The view, as soon as nothing is awaited any more or the time is over."""
     end = time.monotonic() + seconds
     while True:
-        view = platform_view(neighbours, read_federations(client), planning=planning)
+        view = platform_view(neighbours, read_resources(client), planning=planning)
         left = end - time.monotonic()
         if not view.awaiting or left <= 0:
             return view
@@ -134,6 +145,7 @@ def main() -> None:
         cluster_module(
             {
                 "neighbours": {"type": "list", "elements": "dict", "required": True},
+                "mode": {"type": "str", "choices": list(KINDS), "default": MODE_FEDERATION},
                 "wait": {"type": "bool", "default": False},
                 "wait_timeout": {"type": "int", "default": 150},
                 "interval": {"type": "int", "default": 5},

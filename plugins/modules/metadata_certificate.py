@@ -46,6 +46,7 @@ options:
     default: present
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.lease
   - meshalliance.istio.attributes
 """
 
@@ -81,8 +82,6 @@ counts:
 import datetime
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import endpoint_hosts
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import (
@@ -97,6 +96,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret, secret_manifest
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
     client_of,
     cluster_module,
     make_so,
@@ -112,7 +112,7 @@ def _hosts(client: Client, namespace: str, more: list[str]) -> list[str]:
     return sorted({*found, *more, inside})
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Keep, make, renew or remove the certificate."""
     params = module.params
     namespace = params["namespace"]
@@ -153,7 +153,8 @@ def main() -> None:
                 "names": {"type": "list", "elements": "str", "default": []},
                 "renew_before_days": {"type": "int", "default": 60},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            }
+            },
+            lease_option="namespace",
         ),
         work,
     )

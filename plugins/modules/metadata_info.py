@@ -89,8 +89,6 @@ findings:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
     fingerprint,
@@ -102,11 +100,16 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.ide
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import compare_pins
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import fetch_federation
-from ansible_collections.meshalliance.istio.plugins.module_utils._module import client_of, cluster_module, run
+from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
+    client_of,
+    cluster_module,
+    run,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
 
 
-def _private(module: AnsibleModule, client: MetadataClient, public: PublicMetadata) -> dict[str, Any]:
+def _private(module: ClusterModule, client: MetadataClient, public: PublicMetadata) -> dict[str, Any]:
     namespace = module.params["namespace"]
     identity = read_identity(client_of(module), namespace)
     if identity is None:
@@ -119,7 +122,7 @@ def _private(module: AnsibleModule, client: MetadataClient, public: PublicMetada
     return {"private": document.to_dict(), "findings": [finding.to_dict() for finding in findings]}
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Fetch and check."""
     params = module.params
     neighbour = Neighbour(

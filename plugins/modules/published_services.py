@@ -37,6 +37,8 @@ options:
     type: str
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.lease
+  - meshalliance.istio.lease.namespace
   - meshalliance.istio.attributes
 """
 
@@ -89,8 +91,6 @@ counts:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publishing import (
     PUBLISH_MANAGER,
@@ -104,6 +104,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.publishin
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     KUBERNETES_LIBRARIES,
+    LEASE_NAMESPACE,
+    ClusterModule,
     change_results,
     client_of,
     cluster_module,
@@ -111,7 +113,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
 )
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Read, decide, write, report."""
     references = references_from(module.params["services"])
     client = client_of(module)
@@ -139,8 +141,10 @@ def main() -> None:
             {
                 "services": {"type": "list", "elements": "raw", "required": True},
                 "cluster_domain": {"type": "str"},
+                **LEASE_NAMESPACE,
             },
             libraries=KUBERNETES_LIBRARIES,
+            lease_option="lease_namespace",
         ),
         work,
     )

@@ -19,7 +19,7 @@ description:
     with a request signed by the
     cluster's own key, and keeps one ServiceEntry and one DestinationRule for each host.
   - What a neighbour no longer publishes is removed. A neighbour that does not answer, or that names no gateway,
-    changes nothing.
+    changes nothing, for as long as O(stale_after) says.
 options:
   namespace:
     description: Namespace of the ServiceEntries and DestinationRules.
@@ -38,7 +38,10 @@ options:
     default: present
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.lease
   - meshalliance.istio.neighbours
+  - meshalliance.istio.neighbours.addresses
+  - meshalliance.istio.staleness
   - meshalliance.istio.attributes
 """
 
@@ -76,60 +79,77 @@ counts:
   type: dict
 """
 
-import time
 from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import read_identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
+    ADDRESS_ARGUMENT_SPEC,
     EXCHANGE_ARGUMENT_SPEC,
+    STALE_ARGUMENT_SPEC,
+    address_rules,
+    joined_by,
     neighbours_from,
+    stale_policy,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
     StatusWriter,
-    read_federations,
+    read_resources,
     with_statuses,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import learn
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
     client_of,
     cluster_module,
+    located,
     make_so,
     run,
 )
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Fetch, compute, write."""
     params = module.params
     client = client_of(module)
     applyset = ApplySet("alliance-imports", params["namespace"])
     if params["state"] == "absent":
         return make_so(module, client, None, applyset)
-    neighbours = neighbours_from(params["neighbours"])
-    federations = read_federations(client)
-    learnt = learn(neighbours, federations, read_identity(client, params["namespace"]), planning=module.check_mode)
+    federations = read_resources(client)
+    # Services of clusters of the same domain are known to istiod itself.
+    neighbours = joined_by(names.MODE_FEDERATION, neighbours_from(params["neighbours"]), federations)
+    learnt = learn(
+        neighbours,
+        federations,
+        read_identity(client, params["namespace"]),
+        own_roots=read_roots(client, params["namespace"]),
+        rules=address_rules(client, params, neighbours),
+        policy=stale_policy(params),
+        planning=module.check_mode,
+    )
     imports = learnt.imports(params["namespace"], failover=params["failover"])
-    cluster = params["cluster"] or ""
-    summary = {
-        "imported": {neighbour.name: len(imports.hostnames.get(neighbour.name, ())) for neighbour in neighbours},
-        "findings": [item.located(cluster=cluster).to_dict() for item in (*learnt.findings, *imports.findings)],
-    }
+    findings = [*learnt.findings, *imports.findings]
+    imported = {neighbour.name: len(imports.hostnames.get(neighbour.name, ())) for neighbour in neighbours}
     if params["state"] == "rendered":
-        return {"changed": False, "rendered": list(imports.objects), **summary}
-    statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
+        rendered = {"changed": False, "rendered": list(imports.objects), "imported": imported}
+        return {**rendered, "findings": located(module, findings)}
+    statuses = StatusWriter(client, now=learnt.at, refresh_seconds=params["status_refresh"])
     for name, outcome in learnt.outcomes.items():
         if name in federations:
-            statuses.update(federations[name], private=outcome)
+            statuses.update(
+                federations[name],
+                private=outcome,
+                stale=learnt.stale.get(name),
+                no_gateways=name in learnt.without_gateways,
+            )
     if not module.check_mode:
         # First, because it is true whether or not every object can be written.
-        statuses.write()
+        findings += statuses.write(neighbours)
     # A host that is not published any more must go, also when another one can't be written.
     result = make_so(module, client, list(imports.objects), applyset, prune_always=True)
-    return {**with_statuses(result, statuses), **summary}
+    return {**with_statuses(result, statuses), "imported": imported, "findings": located(module, findings)}
 
 
 def main() -> None:
@@ -138,10 +158,13 @@ def main() -> None:
         cluster_module(
             {
                 **EXCHANGE_ARGUMENT_SPEC,
+                **STALE_ARGUMENT_SPEC,
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "failover": {"type": "bool", "default": False},
+                **ADDRESS_ARGUMENT_SPEC,
                 "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
-            }
+            },
+            lease_option="namespace",
         ),
         work,
     )

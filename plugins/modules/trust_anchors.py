@@ -20,10 +20,14 @@ description:
     proved before. Only then its roots are trusted, as anchors that are constrained to the neighbour's trust domain,
     and its key is handed to the
     own metadata-exporter.
-  - Keeps one IstioFederation resource for each neighbour, whose status remembers what was proved.
+  - A root that belongs to the cluster itself, or to a neighbour of another domain, is nobody else's. Who publishes it
+    is refused.
+  - Keeps one resource for each neighbour, whose status remembers what was proved. It is an IstioFederation, or an
+    IstioMulticluster for a cluster of the same domain.
+  - With O(api_proxy), clusters of the same domain that were proved are let in by the api-proxy, and nobody else.
   - A neighbour that does not answer, or whose answer is not proved, changes nothing. It is reported in RV(findings).
   - On the Deckhouse Kubernetes Platform (O(provider=deckhouse)) the platform itself trusts and imports. There only the
-    IstioFederation resources are written, never their status; one is made only after its neighbour was proved, because
+    resources are written, never their status; one is made only after its neighbour was proved, because
     the platform trusts whoever answers first. What was proved is remembered in an annotation of the resource, and what
     the platform holds is compared with it.
 options:
@@ -47,13 +51,44 @@ options:
       mode.
     type: int
     default: 60
+  api_proxy:
+    description: The cluster's api-proxy, through which clusters of the same domain read its API. Not set when there is
+      none. Used with O(provider=istio) only.
+    type: dict
+    suboptions:
+      cluster_domain:
+        description: DNS domain of the cluster's Services.
+        type: str
+        required: true
+      limits:
+        description: What one neighbour may ask of one pod of the api-proxy.
+        type: dict
+        suboptions:
+          requests_per_second:
+            description: Requests in a second, in the long run.
+            type: int
+          burst:
+            description: Requests at once, after a pause.
+            type: int
+          concurrent_requests:
+            description: Requests that are under way at the same time. Each watch is one for as long as it lasts.
+            type: int
+          stream_seconds:
+            description: Seconds after which a watch has to be opened anew.
+            type: int
+      extra_rules:
+        description: RBAC rules for what neighbours may read besides, as the api-proxy's ClusterRole has them.
+        type: list
+        elements: dict
+        default: []
   state:
-    description: V(absent) removes every anchor, key and IstioFederation resource that this module made.
+    description: V(absent) removes every anchor, key and resource that this module made.
     type: str
     choices: [present, absent]
     default: present
 extends_documentation_fragment:
   - meshalliance.istio.auth
+  - meshalliance.istio.lease
   - meshalliance.istio.neighbours
   - meshalliance.istio.attributes
 """
@@ -94,11 +129,18 @@ counts:
 """
 
 import time
+from dataclasses import fields
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.accepted_keys import told_before
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy import (
+    config_hash,
+    neighbours_config_map,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy_settings import (
+    ProxyLimits,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     EXCHANGE_ARGUMENT_SPEC,
@@ -108,12 +150,17 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pla
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import fingerprints
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import (
     StatusWriter,
-    read_federations,
+    read_resources,
     with_statuses,
     write_when_admitted,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import exchange
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import Trust, exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.api_proxy_pods import (
+    FIELD_MANAGER,
+    HASH_ANNOTATION,
+    refresh_proxies,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, Change
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
@@ -121,16 +168,21 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse
     federation_served,
     read_deckhouse_uuid,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    ClusterModule,
     change_results,
     client_of,
     cluster_module,
+    joined_results,
+    located,
     make_so,
     run,
 )
 
 
-def work(module: AnsibleModule) -> dict[str, Any]:
+def work(module: ClusterModule) -> dict[str, Any]:
     """Fetch, prove, write."""
     client = client_of(module)
     applyset = ApplySet("alliance-trust", module.params["namespace"])
@@ -141,27 +193,63 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     return _trust(module, client, applyset)
 
 
-def _trust(module: AnsibleModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
+def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
     params = module.params
     neighbours = neighbours_from(params["neighbours"])
-    federations = read_federations(client)
-    trust = exchange(neighbours, federations, read_uuid(client), planning=module.check_mode)
-    result = make_so(module, client, trust.objects(params["namespace"], params["root_namespace"]), applyset)
+    known = read_resources(client)
+    own_uuid = read_uuid(client)
+    roots = read_roots(client, params["root_namespace"])
+    told = told_before(
+        read_secret(client, params["namespace"], names.REMOTE_METADATA_SECRET).get(names.REMOTE_METADATA_KEY)
+    )
+    trust = exchange(neighbours, known, own_uuid, own_roots=roots, told=told, planning=module.check_mode)
+    objects = trust.objects(params["namespace"], params["root_namespace"], roots)
+    clients = _api_clients(params, own_uuid, trust) if params["api_proxy"] else None
+    result = make_so(module, client, [*objects, *([clients] if clients else [])], applyset)
+    if clients:
+        result = joined_results(result, _show_proxies(module, client, clients))
     statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
     for name, resource in trust.resources.items():
-        statuses.update(federations.get(name) or resource, public=trust.outcomes[name])
-    if not module.check_mode:
-        statuses.write()
+        before = known.get(name)
+        same = before is not None and before["kind"] == resource["kind"]
+        statuses.update(before if before is not None and same else resource, public=trust.outcomes[name])
+    refused = [] if module.check_mode else statuses.write(neighbours)
     trusted = {
         neighbour.name: fingerprints(trust.trusted[neighbour.resource_name])
         for neighbour in neighbours
         if neighbour.resource_name in trust.trusted
     }
-    findings = [finding.located(cluster=params["cluster"] or "").to_dict() for finding in trust.findings]
+    findings = located(module, [*trust.findings, *refused])
     return {**with_statuses(result, statuses), "trusted": trusted, "findings": findings}
 
 
-def _tell_platform(module: AnsibleModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
+def _api_clients(params: dict[str, Any], own_uuid: str, trust: Trust) -> dict[str, Any]:
+    settings = params["api_proxy"]
+    limits = {key: value for key, value in (settings["limits"] or {}).items() if value is not None}
+    return neighbours_config_map(
+        params["namespace"],
+        own_uuid,
+        trust.api_clients(),
+        cluster_domain=settings["cluster_domain"],
+        root_namespace=params["root_namespace"],
+        limits=ProxyLimits(**limits),
+        extra_rules=settings["extra_rules"],
+    )
+
+
+def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, Any]) -> dict[str, Any]:
+    """Have the api-proxy's pods see at once whom they let in: who was removed must not have the kubelet's minute."""
+    names_of_pods = refresh_proxies(client, config_map, planning=bool(module.check_mode))
+    annotations = {HASH_ANNOTATION: config_hash(config_map)}
+    changes = []
+    for name in names_of_pods:
+        metadata = {"name": name, "namespace": config_map["metadata"]["namespace"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+        changes.append(Change(pod, {**pod, "metadata": {**metadata, "annotations": annotations}}))
+    return change_results(changes, 0, FIELD_MANAGER, with_diff=module._diff)
+
+
+def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
     neighbours = neighbours_from(module.params["neighbours"])
     if not module.check_mode and not federation_served(client):
         raise AllianceError(
@@ -170,18 +258,22 @@ def _tell_platform(module: AnsibleModule, client: Client, applyset: ApplySet) ->
             remedy="run the role istio_module for this cluster, which switches it on and waits for it",
         )
     trust = exchange_for_platform(
-        neighbours, read_federations(client), read_deckhouse_uuid(client), applyset.id, planning=module.check_mode
+        neighbours,
+        read_resources(client),
+        read_deckhouse_uuid(client),
+        applyset.id,
+        own_roots=read_roots(client, names.DKP_NAMESPACE),
+        planning=module.check_mode,
     )
     result = _write_to_platform(module, client, trust.objects(), applyset)
     trusted = {
         item.name: trust.trusted[item.resource_name] for item in neighbours if item.resource_name in trust.trusted
     }
-    findings = [finding.located(cluster=module.params["cluster"] or "").to_dict() for finding in trust.findings]
-    return {**result, "trusted": trusted, "findings": findings}
+    return {**result, "trusted": trusted, "findings": located(module, trust.findings)}
 
 
 def _write_to_platform(
-    module: AnsibleModule, client: Client, objects: list[dict[str, Any]], applyset: ApplySet
+    module: ClusterModule, client: Client, objects: list[dict[str, Any]], applyset: ApplySet
 ) -> dict[str, Any]:
     if module.check_mode:
         return make_so(module, client, objects, applyset)
@@ -206,8 +298,20 @@ def main() -> None:
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
                 "platform_timeout": {"type": "int", "default": 60},
+                "api_proxy": {
+                    "type": "dict",
+                    "options": {
+                        "cluster_domain": {"type": "str", "required": True},
+                        "limits": {
+                            "type": "dict",
+                            "options": {item.name: {"type": "int"} for item in fields(ProxyLimits)},
+                        },
+                        "extra_rules": {"type": "list", "elements": "dict", "default": []},
+                    },
+                },
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            }
+            },
+            lease_option="namespace",
         ),
         work,
     )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures, prints tables and writes .lab/bench.json.
 
-python -m tests.benchmark [--runs 5] [--pairs 200] [--services 5000] [--only applying|exporting]
+python -m tests.benchmark [--runs 5] [--pairs 200] [--services 5000] [--only applying|exporting|proxying]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmark import applying, exporting, report
+from tests.benchmark import applying, exporting, proxying, report
 from tests.gates.staging import ROOT
 from tests.lab import builds
 from tests.lab.controlplane import ControlPlane
@@ -32,8 +32,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--pairs", type=int, default=200, help="ServiceEntries, and as many DestinationRules (default 200)"
     )
-    parser.add_argument("--services", type=int, default=5000, help="published services of the exporter (default 5000)")
-    parser.add_argument("--only", choices=["applying", "exporting"], help="measure only this")
+    parser.add_argument("--services", type=int, default=5000, help="services of exporter and api-proxy (default 5000)")
+    parser.add_argument("--only", choices=["applying", "exporting", "proxying"], help="measure only this")
     return parser.parse_args(arguments)
 
 
@@ -52,14 +52,16 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="meshalliance-bench-") as folder, ControlPlane("bench") as plane:
         work, kubeconfig = Path(folder), Path(plane.kubeconfig)
         tell("API server started")
-        if options.only != "exporting":
+        if options.only in (None, "applying"):
             times = applying.run(kubeconfig, kubectl, pairs=options.pairs, runs=options.runs, work=work, tell=tell)
             figures = {name: found.to_dict() for name, found in times.items()}
             result["applying"] = {"objects": 2 * options.pairs, "seconds": figures, "targets": report.targets(figures)}
-        if options.only != "applying":
+        if options.only in (None, "exporting"):
             result["exporting"] = exporting.run(
                 kubeconfig, services=options.services, runs=options.runs, work=work, tell=tell
             )
+        if options.only in (None, "proxying"):
+            result["proxying"] = proxying.run(plane, services=options.services, runs=options.runs, work=work, tell=tell)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if "applying" in result:
@@ -67,6 +69,8 @@ def main(arguments: list[str]) -> int:
         print("\n" + report.target_table(result["applying"]["targets"]))
     if "exporting" in result:
         print("\n" + report.exporting(result["exporting"]))
+    if "proxying" in result:
+        print("\n" + report.proxying(result["proxying"]))
     print(f"\nMedians of {options.runs} runs; all figures: {RESULT.relative_to(ROOT)}")
     return 0
 

@@ -12,9 +12,11 @@ from tests.benchmark.applying import FLOOR, KUBECTL, OURS, START, THEIRS, THEIRS
 Figures = dict[str, Any]
 
 
-def median(figures: Figures, name: str, case: str) -> float:
-    """The median of one contestant in one case, in seconds."""
-    value: float = figures[name][case]["median"]
+def median(figures: Figures, *path: str) -> float:
+    """The median of one contestant in one case."""
+    for name in path:
+        figures = figures[name]
+    value: float = figures["median"]
     return value
 
 
@@ -71,4 +73,23 @@ def exporting(figures: Figures) -> str:
     lines += [f"{name:<40}{without:>10.2f}{with_services:>16.2f}" for name, without, with_services in rows]
     lines.append(f"{'ready to complete document, s':<40}{'-':>10}{figures['start_to_complete_document_s']:>16.2f}")
     lines.append(f"{'processor at rest, % of a core':<40}{'-':>10}{figures['idle_cpu_percent']:>16.2f}")
+    return "\n".join(lines)
+
+
+def proxying(figures: Figures) -> str:
+    """The api-proxy beside a direct connection, as lines; what it adds is the difference."""
+    services, watches, changes = figures["services"], figures["watches"], figures["burst"]
+    rows = [
+        (f"list of {services} services, ms", "list_s", 1000),
+        ("the same, MiB/s", "list_mib_s", 1),
+        ("small request, ms", "small_s", 1000),
+        (f"a change to all of {watches} watches, ms", "watch_s", 1000),
+        (f"{changes} changes to all of them, events/s", "watch_events_s", 1),
+    ]
+    lines = [f"{'api-proxy':<42}{'direct':>12}{'api-proxy':>12}{'difference':>12}"]
+    for name, key, factor in rows:
+        direct, proxied = (factor * median(figures[key], way) for way in ("direct", "api_proxy"))
+        lines.append(f"{name:<42}{direct:>12.2f}{proxied:>12.2f}{proxied - direct:>12.2f}")
+    memory = figures["memory"]
+    lines.append(f"{'resident memory, MiB':<42}{'':>12}{memory['resident_mib']:>12.2f}")
     return "\n".join(lines)

@@ -13,8 +13,10 @@ from tests.deckhouse import facts
 Object = dict[str, Any]
 
 FEDERATION_OFF = "d8-istio-federation-off"
+MULTICLUSTER_OFF = "d8-istio-multicluster-off"
 MODULE_CONFIG = "d8-istio-module-config"
 OFF_MESSAGE = "IstioFederation can't be used: settings.federation.enabled of ModuleConfig istio is off"
+MULTICLUSTER_OFF_MESSAGE = "IstioMulticluster can't be used: settings.multicluster.enabled of ModuleConfig istio is off"
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 # The newest schema version of the module's settings.
@@ -36,6 +38,12 @@ def federation_off() -> list[Object]:
     return _rule(FEDERATION_OFF, "istiofederations", [{"expression": "false", "message": OFF_MESSAGE}])
 
 
+def multicluster_off() -> list[Object]:
+    """No IstioMulticluster while multicluster is off."""
+    validations = [{"expression": "false", "message": MULTICLUSTER_OFF_MESSAGE}]
+    return _rule(MULTICLUSTER_OFF, "istiomulticlusters", validations)
+
+
 def module_settings() -> list[Object]:
     """The limits of ModuleConfig istio, which say nothing about the module's other settings."""
     validations = [
@@ -50,6 +58,7 @@ def _limits() -> dict[str, str]:
     return {
         "spec.version is newer than the module": f"object.spec.?version.orValue(1) <= {_NEWEST_VERSION}",
         "federation.enabled is no boolean": f"type({_SETTINGS}.?federation.?enabled.orValue(false)) == bool",
+        "multicluster.enabled is no boolean": f"type({_SETTINGS}.?multicluster.?enabled.orValue(false)) == bool",
         "ingressGateway is no object": "type(variables.gateway) == map",
         "ingressGateway has a setting that is not known": _only(_GATEWAY_KEYS, "variables.gateway"),
         "inlet is not one of the two": (

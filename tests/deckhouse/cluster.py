@@ -26,6 +26,7 @@ Object = dict[str, Any]
 
 # Marks what the consumer made, so that what no peer offers any more is found.
 IMPORTED = {"federation": "imported"}
+_KINDS = {"federation": "IstioFederation", "multicluster": "IstioMulticluster"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class DeckhouseCluster:
     def consume(self) -> None:
         """One cycle of the consumer."""
         with self.lock:
-            if self.platform.settings.federation:
+            if self.platform.settings.alliance:
                 self._consume()
         if self.exporter.port:
             self._tell()
@@ -120,23 +121,24 @@ class DeckhouseCluster:
             self.compares_uuid,
             dict(self.astray),
         )
-        federations = self.kube.list("IstioFederation")
+        peers = [item for mode, kind in _KINDS.items() if self.on(mode) for item in self.kube.list(kind)]
         with ThreadPoolExecutor(8) as pool:
-            statuses = list(pool.map(lambda item: consumer.exchange(item, own), federations))
+            statuses = list(pool.map(lambda item: consumer.exchange(item, own), peers))
         taken = []
-        for federation, status in zip(federations, statuses, strict=True):
+        for peer, status in zip(peers, statuses, strict=True):
             if status is None:
                 continue
-            if status != federation.get("status"):
-                self.kube.apply_status({**federation, "status": status})
-            taken.append({**federation, "status": status})
+            if status != peer.get("status"):
+                self.kube.apply_status({**peer, "status": status})
+            taken.append({**peer, "status": status})
         self._use(taken)
 
-    def _use(self, federations: list[Object]) -> None:
-        remote = json.dumps(mesh.remote_metadata(federations))
+    def _use(self, peers: list[Object]) -> None:
+        remote = json.dumps(mesh.remote_metadata(peers))
         self.kube.apply([manifests.secret(facts.REMOTE_SECRET, {facts.REMOTE_KEY: remote})])
         self.mounted.text()
-        mesh_config.write(self.kube, mesh.ca_certificates(federations))
+        mesh_config.write(self.kube, mesh.ca_certificates(peers, self.setup.domain))
+        federations = [peer for peer in peers if peer["kind"] == _KINDS["federation"]]
         wanted = mesh.service_entries(federations, {**manifests.LABELS, **IMPORTED})
         self.kube.apply(wanted)
         names = {item["metadata"]["name"] for item in wanted}
@@ -182,7 +184,7 @@ class DeckhouseCluster:
         if path == facts.SPIFFE_PATH:
             return documents.spiffe(self._root())
         if path == facts.MULTICLUSTER_PATH:
-            api_host = self.setup.template % "istio-api-proxy"
+            api_host = self.setup.template % facts.API_PROXY
             return documents.multicluster(self._gateways(), api_host, self.setup.domain, self.uuid())
         services = self.kube.list("Service", labels=facts.PUBLIC_SERVICE_LABEL)
         return documents.federation(self._gateways(), documents.public_services(services, self.setup.domain))

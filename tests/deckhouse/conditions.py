@@ -12,7 +12,8 @@ from typing import Any
 PUBLIC = "PublicMetadataExchangeReady"
 PRIVATE = "PrivateMetadataExchangeReady"
 DATAPLANE = "DataplaneConnectionReady"
-SUCCEEDED = "Succeeded"
+REMOTE_API = "RemoteAPIServerReady"
+SUCCEEDED, REACHABLE = "Succeeded", "RemoteAPIReachable"
 
 
 def timestamp(now: float) -> str:
@@ -25,7 +26,7 @@ def with_condition(
 ) -> list[dict[str, Any]]:
     """The conditions with one of them set: others stay, and so does the transition's time while the status does."""
     kept = [dict(item) for item in conditions]
-    status = "True" if reason == SUCCEEDED else "False"
+    status = "True" if reason in (SUCCEEDED, REACHABLE) else "False"
     new = {"type": type_, "status": status, "reason": reason, "message": message, "lastTransitionTime": timestamp(now)}
     for index, item in enumerate(kept):
         if item.get("type") == type_:

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cycle of the consumer for one IstioFederation: public metadata first, then private; a status comes out.
+"""One cycle of the consumer for one peer: public metadata first, then private; a status comes out.
+
+A peer is an IstioFederation or an IstioMulticluster; of the latter the API is tried too.
 
 Hardly anything that a peer says is looked at beyond its being there, and what was learnt stays when a peer fails.
 """
@@ -43,12 +45,13 @@ class _ExchangeError(Exception):
         self.reason = reason
 
 
-def exchange(federation: Mapping[str, Any], own: Own) -> Status | None:
-    """The new status of an IstioFederation; None for one that names our own domain, which is left out."""
-    spec = federation["spec"]
-    if spec["trustDomain"] == own.domain:
+def exchange(peer: Mapping[str, Any], own: Own) -> Status | None:
+    """The new status of a peer's resource; None for an IstioFederation of our own domain, which is left out."""
+    spec = peer["spec"]
+    joined = peer.get("kind") == "IstioMulticluster"
+    if not joined and spec["trustDomain"] == own.domain:
         return None
-    status: Status = copy.deepcopy(federation.get("status") or {})
+    status: Status = copy.deepcopy(peer.get("status") or {})
     cache = status.setdefault("metadataCache", {})
     status.setdefault("conditions", [])
     try:
@@ -61,17 +64,22 @@ def exchange(federation: Mapping[str, Any], own: Own) -> Status | None:
             _note(status, conditions.PRIVATE, own, _ExchangeError("AwaitingPublic", "there is no public metadata yet"))
         return status
     try:
-        private = _private(spec, public, own)
+        private = _private(spec, public, own, joined=joined)
         cache["private"], cache["privateLastFetchTimestamp"] = private, conditions.timestamp(own.now())
         _note(status, conditions.PRIVATE, own)
     except _ExchangeError as failure:
         _note(status, conditions.PRIVATE, own, failure)
-    _probe(status, cache, own)
+    if joined:
+        _try_api(status, spec, cache, own)
+    else:
+        _probe(status, cache, own)
     return status
 
 
-def _note(status: Status, type_: str, own: Own, failure: _ExchangeError | None = None) -> None:
-    reason = failure.reason if failure else conditions.SUCCEEDED
+def _note(
+    status: Status, type_: str, own: Own, failure: _ExchangeError | None = None, good: str = conditions.SUCCEEDED
+) -> None:
+    reason = failure.reason if failure else good
     message = str(failure) if failure else ""
     status["conditions"] = conditions.with_condition(status["conditions"], type_, reason, message, own.now())
 
@@ -88,23 +96,61 @@ def _public(spec: Mapping[str, Any], cached: Mapping[str, Any] | None, own: Own)
     return {name: str(fields[name]) for name in names}
 
 
-def _private(spec: Mapping[str, Any], public: Mapping[str, str], own: Own) -> dict[str, Any]:
+def _private(spec: Mapping[str, Any], public: Mapping[str, str], own: Own, *, joined: bool) -> dict[str, Any]:
+    path = facts.MULTICLUSTER_PATH if joined else facts.FEDERATION_PATH
+    scope = facts.MULTICLUSTER_SCOPE if joined else facts.FEDERATION_SCOPE
+    value = _fetch(spec, path, own, _token(public, own, scope))
+    try:
+        return _joint(value, spec) if joined else _offer(value)
+    except (TypeError, KeyError, AttributeError):
+        fields = "apiHost or networkName" if joined else "publicServices"
+        raise _ExchangeError(
+            "InvalidPrivateMetadata", f"ingressGateways or {fields} are missing or malformed"
+        ) from None
+
+
+def _token(public: Mapping[str, str], own: Own, scope: str, seconds: int = facts.TOKEN_SECONDS) -> str:
     token = own.private_pem and tokens.sign(
         own.private_pem,
         subject=own.uuid,
         audience=public["clusterUUID"],
-        scope=facts.FEDERATION_SCOPE,
+        scope=scope,
         now=own.now(),
+        seconds=seconds,
     )
     if not token:
         raise _ExchangeError("TokenGenerationFailed", "there is no usable key pair")
-    value = _fetch(spec, facts.FEDERATION_PATH, own, token)
+    return token
+
+
+def _joint(value: Any, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The known fields; gateways are needed unless the network is flat."""
+    flat = spec.get("enableIngressGateway") is False
+    listed = (value.get("ingressGateways") or []) if flat else value["ingressGateways"]
+    joint = {
+        "ingressGateways": [{"address": _text(item["address"]), "port": _int(item["port"])} for item in listed],
+        "apiHost": _text(value["apiHost"]),
+        "networkName": _text(value["networkName"]),
+    }
+    if value.get("clusterID"):
+        joint["clusterID"] = _text(value["clusterID"])
+    return joint
+
+
+def _try_api(status: Status, spec: Mapping[str, Any], cache: Mapping[str, Any], own: Own) -> None:
+    """Whether the peer's API answers a token of ours as a Kubernetes API does."""
+    failure: _ExchangeError | None = None
     try:
-        return _offer(value)
-    except (TypeError, KeyError, AttributeError):
-        raise _ExchangeError(
-            "InvalidPrivateMetadata", "ingressGateways or publicServices are missing or malformed"
-        ) from None
+        if not cache.get("private"):
+            raise _ExchangeError("AwaitingPrivate", "there is no private metadata yet")
+        token = _token(cache["public"], own, facts.API_SCOPE, facts.API_TOKEN_SECONDS)
+        api = {**spec, "metadataEndpoint": f"https://{cache['private']['apiHost']}/"}
+        value = _fetch(api, "api", own, token)
+        if not isinstance(value, Mapping) or value.get("kind") != "APIVersions":
+            raise _ExchangeError("InvalidJSON", "what answers at apiHost is no Kubernetes API")
+    except _ExchangeError as error:
+        failure = error
+    _note(status, conditions.REMOTE_API, own, failure, conditions.REACHABLE)
 
 
 def _offer(value: Any) -> dict[str, Any]:

@@ -73,7 +73,11 @@ def istio_multicluster() -> Schema:
         "required": ["metadataEndpoint"],
         "properties": {"enableIngressGateway": {"type": "boolean", "default": True}, **_ENDPOINT},
     }
-    private = {"ingressGateways": _GATEWAYS, "apiHost": _TEXT, "networkName": _TEXT}
+    private = {
+        "ingressGateways": _GATEWAYS,
+        "ambientGateways": _GATEWAYS,
+        **dict.fromkeys(("apiHost", "networkName", "clusterID"), _TEXT),
+    }
     return _definition("IstioMulticluster", "istiomulticlusters", spec, _status(private))
 
 

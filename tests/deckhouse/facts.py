@@ -24,6 +24,9 @@ EXPORTER = "metadata-exporter"
 ISSUER = "d8-istio"
 FEDERATION_SCOPE, MULTICLUSTER_SCOPE = "private-federation", "private-multicluster"
 TOKEN_SECONDS = 60
+# By which a peer's API is asked.
+API_SCOPE, API_TOKEN_SECONDS = "api", 366 * 24 * 3600
+API_PROXY = "istio-api-proxy"
 
 BASE_PATH = "/metadata/"
 PUBLIC_PATH = "public/public.json"

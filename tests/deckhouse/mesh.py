@@ -21,19 +21,19 @@ Object = dict[str, Any]
 _API_VERSION = "networking.istio.io/v1"
 
 
-def remote_metadata(federations: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def remote_metadata(peers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Public metadata by clusterUUID. Nobody owns a UUID: the last peer that claims it has it."""
-    caches = (_cache(federation).get("public") for federation in _ordered(federations))
+    caches = (_cache(peer).get("public") for peer in _ordered(peers))
     return {public["clusterUUID"]: dict(public) for public in caches if public}
 
 
-def ca_certificates(federations: Iterable[Mapping[str, Any]]) -> list[Object]:
-    """The mesh config's caCertificates."""
+def ca_certificates(peers: Iterable[Mapping[str, Any]], own_domain: str) -> list[Object]:
+    """The mesh config's caCertificates; an IstioMulticluster's domain is our own."""
     found = []
-    for federation in _ordered(federations):
-        public = _cache(federation).get("public")
+    for peer in _ordered(peers):
+        public = _cache(peer).get("public")
         if public:
-            found.append({"pem": public["rootCA"], "trustDomains": [federation["spec"]["trustDomain"]]})
+            found.append({"pem": public["rootCA"], "trustDomains": [peer["spec"].get("trustDomain") or own_domain]})
     return found
 
 

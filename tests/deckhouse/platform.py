@@ -48,6 +48,28 @@ class Site:
         return (older, newer) if self.newer else (older,)
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """on: whether a kind may be used; objects: what refuses it while it may not; spec: that of an allowed one."""
+
+    name: str
+    kind: str
+    on: bool
+    objects: list[Object]
+    spec: Object
+
+
+def _rules(wanted: Settings) -> tuple[_Rule, _Rule]:
+    endpoint = {"metadataEndpoint": "https://probe.invalid/metadata/"}
+    federation = {"trustDomain": "probe.invalid", **endpoint}
+    return (
+        _Rule(admission.FEDERATION_OFF, "IstioFederation", wanted.federation, admission.federation_off(), federation),
+        _Rule(
+            admission.MULTICLUSTER_OFF, "IstioMulticluster", wanted.multicluster, admission.multicluster_off(), endpoint
+        ),
+    )
+
+
 class Platform:
     """stand_in is given where only a control plane runs. `held` keeps it from making anything new for a while."""
 
@@ -80,7 +102,8 @@ class Platform:
             return
         if wanted.enabled:
             self._module()
-            self._admit(wanted.federation)
+            for rule in _rules(wanted):
+                self._admit(rule)
         if wanted.alliance:
             self._alliance(wanted)
         else:
@@ -90,7 +113,8 @@ class Platform:
     def _module(self) -> None:
         namespace = manifests.obj("v1", "Namespace", facts.NAMESPACE, None)
         self._kube.apply([namespace, crds.istio_federation(), crds.istio_multicluster()])
-        self._await_kind("istiofederations")
+        for plural in ("istiofederations", "istiomulticlusters"):
+            self._await_kind(plural)
         if self.stand_in:
             self._control_plane()
 
@@ -105,17 +129,15 @@ class Platform:
             if kube.get("ConfigMap", name, facts.NAMESPACE) is None:
                 kube.apply([manifests.obj("v1", "ConfigMap", name, data={key: text()})])
 
-    def _admit(self, federation: bool) -> None:
+    def _admit(self, rule: _Rule) -> None:
         """Set or lift the rule, and wait until the API server follows it: nothing is said to be ready before."""
-        name = admission.FEDERATION_OFF
-        if federation:
-            self._kube.delete("ValidatingAdmissionPolicyBinding", name)
-            self._kube.delete("ValidatingAdmissionPolicy", name)
+        if rule.on:
+            self._kube.delete("ValidatingAdmissionPolicyBinding", rule.name)
+            self._kube.delete("ValidatingAdmissionPolicy", rule.name)
         else:
-            self._kube.apply(admission.federation_off())
-        spec = {"trustDomain": "probe.invalid", "metadataEndpoint": "https://probe.invalid/metadata/"}
-        probe = manifests.obj(facts.API_VERSION, "IstioFederation", "d8-istio-admission-probe", None, spec=spec)
-        self._until(lambda: self._kube.accepts(probe) is federation, "the admission rule is not followed")
+            self._kube.apply(rule.objects)
+        probe = manifests.obj(facts.API_VERSION, rule.kind, "d8-istio-admission-probe", None, spec=rule.spec)
+        self._until(lambda: self._kube.accepts(probe) is rule.on, f"the admission rule {rule.name} is not followed")
 
     def _alliance(self, wanted: Settings) -> None:
         kube, site = self._kube, self.site

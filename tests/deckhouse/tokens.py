@@ -16,7 +16,9 @@ import jwt
 from tests.deckhouse import facts, keys
 
 
-def sign(private_pem: str, *, subject: str, audience: str, scope: str, now: float) -> str | None:
+def sign(
+    private_pem: str, *, subject: str, audience: str, scope: str, now: float, seconds: int = facts.TOKEN_SECONDS
+) -> str | None:
     """A token from one clusterUUID to another, or None when the key can't be used."""
     key = keys.private_key(private_pem)
     if key is None:
@@ -28,7 +30,7 @@ def sign(private_pem: str, *, subject: str, audience: str, scope: str, now: floa
         "sub": subject,
         "scope": scope,
         "nbf": issued,
-        "exp": issued + facts.TOKEN_SECONDS,
+        "exp": issued + seconds,
     }
     return jwt.encode(claims, key, algorithm="EdDSA")
 

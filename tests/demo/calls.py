@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tests.lab.lab import Lab
@@ -48,4 +50,31 @@ def call_until(lab: Lab, cluster: str, deployment: str, url: str) -> dict[str, A
             raise RuntimeError(
                 f"{deployment} in {cluster} can't call {url}: {done.stderr.strip()} {done.stdout.strip()}"
             )
+        time.sleep(1)
+
+
+def answers(lab: Lab, cluster: str, deployment: str, url: str, count: int) -> Counter[str]:
+    """How many of so many calls, each with a connection of its own, which cluster answered; "none" for no answer."""
+    each = f"curl -sS -m 5 --fail {url} || echo none"
+    inside = ["exec", "-n", NAMESPACE, f"deployment/{deployment}", "-c", "app", "--"]
+    loop = ["sh", "-c", f"for number in $(seq {count}); do {each}; done"]
+    done = subprocess.run(
+        lab.kubectl(cluster, [*inside, *loop]), capture_output=True, text=True, check=False, timeout=30 + 6 * count
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{deployment} in {cluster} can't run curl: {done.stderr.strip()}")
+    return Counter("none" if line == "none" else json.loads(line)["cluster"] for line in done.stdout.splitlines())
+
+
+def answers_until(
+    lab: Lab, cluster: str, deployment: str, url: str, count: int, accepted: Callable[[Counter[str]], bool]
+) -> Counter[str]:
+    """The first counts that are accepted. Raises RuntimeError with the last ones when there are none in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = answers(lab, cluster, deployment, url, count)
+        if accepted(found):
+            return found
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{deployment} in {cluster} calls {url}, and these answer: {dict(found)}")
         time.sleep(1)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The alliance under test: complete clusters, runs of federate.yml, and what the API servers saw of them."""
+"""The alliance under test: complete clusters, runs of a playbook, and what the API servers saw of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import ansible_runner
 import yaml
 
 from tests.demo.playbook import environment, playbook_command
+from tests.lab.inventory import FEDERATION
 from tests.lab.lab import Lab
 from tests.lab.layout import CHECKOUT
 
@@ -26,7 +27,12 @@ A, B = "cluster-a", "cluster-b"
 CLUSTERS = (A, B)
 MEMBERS = "members.yml"
 NAMESPACE = "istio-alliance"
+OURS = "app.kubernetes.io/managed-by=meshalliance.istio"
 OPERATOR = "alliance-operator"
+# These tests take longer than times in a status stay as they are while nothing else changes.
+SELDOM = {"alliance_status_refresh": 86400}
+# What a run holds while it writes.
+LEASE = "alliance-write"
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 PUBLIC_LABEL = "federation.istio.deckhouse.io/public-service"
 
@@ -58,9 +64,10 @@ class Run:
 
 
 class Alliance:
-    """Runs against clusters of one lab.
+    """Runs of a playbook against clusters of one lab.
 
     `variables` are of the inventory, by member: in addition to a cluster's own, or of members without a cluster here.
+    `groups` says which members are in which group of the inventory; without it, all are federated.
     """
 
     def __init__(
@@ -68,33 +75,47 @@ class Alliance:
         lab: Lab,
         clusters: Sequence[str] = CLUSTERS,
         variables: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        playbook: str = "federate.yml",
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.lab = lab
         self.clusters = tuple(clusters)
         self.variables = {name: dict(entries) for name, entries in (variables or {}).items()}
+        self.playbook = playbook
+        others = [name for name in self.variables if name not in self.clusters]
+        self.groups = dict(groups or {FEDERATION: [*self.clusters, *others]})
 
     @property
     def inventory(self) -> Path:
         """The inventory that the lab wrote, with our members alone."""
         folder = self.lab.layout.folder
-        document = yaml.safe_load((folder / "inventory.yml").read_text())
-        group = document["istio_federation"]
-        group["hosts"] = {
-            name: {**group["hosts"].get(name, {}), **self.variables.get(name, {})}
-            for name in (*self.clusters, *(name for name in self.variables if name not in self.clusters))
+        written = yaml.safe_load((folder / "inventory.yml").read_text())
+        known = {name: entry for group in written.values() for name, entry in group["hosts"].items()}
+        common = written[FEDERATION]["vars"]
+        document = {
+            group: {
+                "hosts": {name: {**known.get(name, {}), **self.variables.get(name, {})} for name in names},
+                "vars": dict(common),
+            }
+            for group, names in self.groups.items()
         }
         path = folder / MEMBERS
         path.write_text(yaml.safe_dump(document, sort_keys=False))
         return path
 
+    def domain(self, cluster: str) -> str:
+        """The domain of a cluster."""
+        return self.lab.domain(cluster)
+
     def run(self, *arguments: str) -> Run:
-        """Run federate.yml through ansible-runner, as AWX does."""
+        """Run the playbook through ansible-runner, as AWX does."""
         folder = Path(tempfile.mkdtemp(prefix="alliance-run-"))
         try:
             done = ansible_runner.run(
                 private_data_dir=str(folder),
                 project_dir=str(CHECKOUT / "playbooks"),
-                playbook="federate.yml",
+                playbook=self.playbook,
                 inventory=str(self.inventory),
                 cmdline=" ".join(arguments) or None,
                 envvars=environment(),
@@ -120,7 +141,7 @@ class Alliance:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """A run as a process of its own, in its own process group."""
-        command = playbook_command("federate.yml", self.inventory, *arguments)
+        command = playbook_command(self.playbook, self.inventory, *arguments)
         with subprocess.Popen(
             command,
             env=environment(),
@@ -169,7 +190,7 @@ class Alliance:
         """The hosts under which neighbours probe a cluster; they are published beside the Services of its users."""
         uuid = self.get(cluster, "namespace", "kube-system")["metadata"]["uid"]
         names = (f"alliance-healthcheck-{uuid}", "alliance-healthcheck")
-        return [f"{name}.{NAMESPACE}.svc.{cluster}.local" for name in names]
+        return [f"{name}.{NAMESPACE}.svc.{self.domain(cluster)}" for name in names]
 
     def publish(self, cluster: str, service: str, *, public: bool) -> None:
         """Set the label on a Service of the namespace xyz, or take it away."""
@@ -187,11 +208,11 @@ class Alliance:
         entries = istiod["spec"]["template"]["spec"]["containers"][0]["env"]
         kept = [entry for entry in entries if entry["name"] not in ("ISTIO_MULTIROOT_MESH", "SHARED_MESH_CONFIG")]
         gone = ("delete", "--ignore-not-found", "--wait=true")
-        self.kubectl(cluster, *gone, "namespace", NAMESPACE)
+        self.kubectl(cluster, *gone, "namespace", NAMESPACE, f"{NAMESPACE}-empty")
         self.kubectl(cluster, *gone, "crd", "istiofederations.deckhouse.io", "istiomulticlusters.deckhouse.io")
         self.kubectl(cluster, *gone, "-n", "istio-system", "proxyconfig/istio-federation", "configmap/istio-federation")
-        for kind in ("clusterrole", "clusterrolebinding"):
-            self.kubectl(cluster, *gone, kind, f"meshalliance:{NAMESPACE}:metadata-exporter")
+        self.kubectl(cluster, *gone, "-n", "istio-system", "secret,role,rolebinding", "-l", OURS)
+        self.kubectl(cluster, *gone, "clusterrole,clusterrolebinding", "-l", OURS)
         patch = ("patch", "deployment", "-n", "istio-system", "istiod", "--type=json", "-p", env % json.dumps(kept))
         self.kubectl(cluster, *patch)
         self.kubectl(cluster, "rollout", "status", "-n", "istio-system", "deployment/istiod", "--timeout=120s")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,36 @@ class Files:
     key: Path
 
 
-def signed_by(alliance: Alliance, cluster: str, identity: str, folder: Path) -> Files:
-    """A certificate for a SPIFFE ID, signed by the CA key of a cluster's istiod."""
-    secret = alliance.get(cluster, "secret", "-n", "istio-system", "istio-ca-secret")["data"]
-    issuer = x509.load_pem_x509_certificate(base64.b64decode(secret["ca-cert.pem"]))
-    issuer_key = serialization.load_pem_private_key(base64.b64decode(secret["ca-key.pem"]), None)
+@dataclass(frozen=True)
+class Authority:
+    """A CA's certificate and key, PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def authority_in(alliance: Alliance, cluster: str, secret: str, prefix: str = "") -> Authority | None:
+    """The CA in a Secret of istio-system, whose keys begin with a prefix; None when there is none."""
+    found = alliance.kubectl(cluster, "get", "secret", "-n", "istio-system", secret, "-o", "json", "--ignore-not-found")
+    data = json.loads(found)["data"] if found else {}
+    texts = [data.get(f"{prefix}{name}") for name in ("ca-cert.pem", "ca-key.pem")]
+    return Authority(*(base64.b64decode(text) for text in texts if text)) if all(texts) else None
+
+
+def authority_of(alliance: Alliance, cluster: str) -> Authority:
+    """The CA that a cluster's istiod signs with."""
+    found = authority_in(alliance, cluster, "cacerts") or authority_in(alliance, cluster, "istio-ca-secret")
+    assert found is not None
+    return found
+
+
+def signed_by(
+    alliance: Alliance, cluster: str, identity: str, folder: Path, authority: Authority | None = None
+) -> Files:
+    """A certificate for a SPIFFE ID, signed by the CA key of a cluster's istiod, or by another one."""
+    authority = authority or authority_of(alliance, cluster)
+    issuer = x509.load_pem_x509_certificate(authority.certificate)
+    issuer_key = serialization.load_pem_private_key(authority.key, None)
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.timezone.utc)
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]

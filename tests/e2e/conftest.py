@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .alliance import CLUSTERS, MEMBERS, Alliance
+from .alliance import CLUSTERS, MEMBERS, SELDOM, Alliance
 from tests.lab.lab import Lab
 from tests.lab.layout import Layout
 
@@ -34,7 +34,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def fresh(lab: Lab) -> Alliance:
     """The alliance before its first run; only the first test may use it."""
-    return Alliance(lab)
+    return Alliance(lab, variables=dict.fromkeys(CLUSTERS, SELDOM))
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,8 @@ def _versions(alliance: Alliance, cluster: str) -> dict[str, Any]:
     return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in found}
 
 
-def _await_exporter(alliance: Alliance, running: str, started: str) -> None:
+def await_exporter(endpoint: str, started: str) -> None:
     """Wait until a cluster's exporter answers again: after a power cut its API tells for a while what was before."""
-    endpoint = alliance.get(running, "istiofederation", started)["spec"]["metadataEndpoint"]
     pool = urllib3.PoolManager(cert_reqs="CERT_NONE")
     answers = 0
 
@@ -49,6 +48,7 @@ def _await_exporter(alliance: Alliance, running: str, started: str) -> None:
 def test_the_others_go_on(alliance: Alliance, stopped: str, running: str) -> None:
     alliance.converge()
     before = _versions(alliance, running)
+    endpoint = alliance.get(running, "istiofederation", stopped)["spec"]["metadataEndpoint"]
     alliance.lab.stop([stopped])
     try:
         run = alliance.run()
@@ -64,7 +64,7 @@ def test_the_others_go_on(alliance: Alliance, stopped: str, running: str) -> Non
         assert resource["status"]["metadataCache"]["private"]["publicServices"]
     finally:
         alliance.lab.start([stopped])
-        _await_exporter(alliance, running, stopped)
+        await_exporter(endpoint, stopped)
 
 
 def test_the_next_run_completes(alliance: Alliance) -> None:

@@ -25,7 +25,16 @@ KINDS = (
 )
 # What the API server or a new key pair makes different each time.
 VOLATILE = frozenset(
-    {"uid", "resourceVersion", "creationTimestamp", "generation", "clusterIP", "clusterIPs", "nodePort"}
+    {
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "clusterIP",
+        "clusterIPs",
+        "nodePort",
+        "meshalliance.istio/key-created",
+    }
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .alliance import NAMESPACE, PUBLIC_LABEL, A, Alliance, Run
+from .alliance import LEASE, NAMESPACE, PUBLIC_LABEL, SELDOM, A, Alliance, Run
 from .partner import DOMAIN, NAME, Partner
 from .test_02_publishing import until
 from tests.demo.calls import call_until, curl
@@ -27,10 +27,6 @@ C = "cluster-c"
 PLATFORM_NAMESPACE = "d8-istio"
 # What the administrators of cluster-c set before anybody thought of an alliance.
 FOREIGN = {"tracing": {"enabled": False}, "dataPlane": {"trafficRedirectionSetupMode": "InitContainer"}}
-
-
-# These tests take longer than times in a status stay as they are while nothing else changes.
-SELDOM = {"alliance_status_refresh": 86400}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +117,8 @@ def test_the_platform_is_told_of_its_neighbours(mixed: Alliance, first: Run, par
 
 def test_nothing_else_was_written_to_the_platforms_cluster(mixed: Alliance, before: dict[str, int], first: Run) -> None:
     references = [event["objectRef"] for event in mixed.audit(C)[before[C] :]]
-    assert {(item["resource"], item["name"]) for item in references} == {
+    assert {(item["resource"], item.get("name", LEASE)) for item in references} == {
+        ("leases", LEASE),
         ("moduleconfigs", "istio"),
         ("namespaces", NAMESPACE),
         # The list of our objects.

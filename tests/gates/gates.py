@@ -71,6 +71,10 @@ def pytest(python: str, folder: str, *arguments: str) -> tuple[str, ...]:
     return (python, "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}", *arguments, folder)
 
 
+# Two files at a time, each by one process: most of their time is waiting for servers.
+_TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
+
+
 def environment(gate: Gate) -> dict[str, str]:
     """What a gate's program finds in its environment: our tools first, our collection alone, no user's settings."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "K8S_AUTH_", "PYTEST_"))}
@@ -112,10 +116,11 @@ GATES = (
     ),
     Gate(
         "integration",
-        pytest(PYTHON, "tests/integration"),
+        # Faulty API servers: `make long`, too.
+        pytest(PYTHON, "tests/integration", "--ignore-glob=*/faults/test_*", *_TWO_FILES),
         "modules and exporter against real API servers",
         suite=True,
-        timeout=30 * MINUTE,
+        timeout=40 * MINUTE,
         needs="build",
     ),
     Gate(
@@ -128,10 +133,11 @@ GATES = (
     ),
     Gate(
         "e2e",
-        pytest(PYTHON, "tests/e2e"),
-        "complete clusters of their own, federated: two of upstream Istio, one as Deckhouse sets it up",
+        # Rotation under load, departures, secrets: `make long`, until they are known to be steady.
+        pytest(PYTHON, "tests/e2e", "--ignore-glob=*/test_09_*", "--ignore-glob=*/test_1[01]_*"),
+        "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
-        timeout=40 * MINUTE,
+        timeout=65 * MINUTE,
         needs="build",
     ),
 )

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_crd
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    federation_crd,
+    multicluster_crd,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 
@@ -66,7 +69,7 @@ def control_plane() -> Iterator[ControlPlane]:
 def admin(control_plane: ControlPlane) -> Iterator[Admin]:
     client = Client.from_options({"kubeconfig": str(control_plane.kubeconfig)}, "control-plane")
     applier = Applier(client, manager="somebody")
-    applier.execute(applier.plan([federation_crd()]))
+    applier.execute(applier.plan([federation_crd(), multicluster_crd()]))
     yield Admin(client)
     client.close()
 
@@ -82,12 +85,12 @@ def expect() -> Cycle:
 
 
 @pytest.fixture(scope="module")
-def make_neighbour() -> Iterator[Callable[[str], Neighbour]]:
+def make_neighbour() -> Iterator[Callable[..., Neighbour]]:
     """Makes neighbours by name; they are ended with the module's tests."""
     made: list[Neighbour] = []
 
-    def make(name: str) -> Neighbour:
-        made.append(Neighbour(name))
+    def make(name: str, domain: str = "") -> Neighbour:
+        made.append(Neighbour(name, domain))
         made[-1].start()
         return made[-1]
 

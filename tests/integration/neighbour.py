@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import ssl
 import tempfile
 import threading
@@ -31,6 +32,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.servi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import verify_token
 
 ADDRESS = "127.0.0.1"
+# Where clusters of one domain say that their API is; tests lead it to a neighbour by a proxy.
+API_DOMAIN = "api.example"
 # Documentation addresses (RFC 5737): documents refuse loopback gateways.
 GATEWAY = {"address": "203.0.113.10", "port": 15443}
 HTTP = {"name": "http", "port": 80, "protocol": "HTTP"}
@@ -44,21 +47,30 @@ def make_root(domain: str) -> str:
 class Neighbour:
     """One neighbour: C(root), C(uuid) as its API has them, C(told_root), C(told_uuid) as its exporter tells them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, domain: str = "") -> None:
         self.name = name
-        self.domain = f"{name}.local"
+        self.domain = domain or f"{name}.local"
         self.uuid = self.told_uuid = str(uuid.uuid4())
         self.root = self.told_root = make_root(self.domain)
         self.keys = generate_key_pair()
+        self.key_change = ""  # how its key of before vouches for this one
         self.services = [self.service("bar")]
         self.gateways: list[dict[str, Any]] | None = [GATEWAY]
         self.status = 200
+        self.multicluster: dict[str, Any] = {
+            "ingressGateways": [GATEWAY],
+            "apiHost": f"{name}.{API_DOMAIN}:6443",
+            "networkName": f"network-{name}",
+            "clusterID": f"cluster-{name}",
+        }
+        self.api_status = 200
+        self.api_tokens: list[str] = []
         self.refusals = 0  # so many private requests are answered by 401, whatever their token
         self.trusted: dict[str, str] = {}  # clusterUUID to public key
         self.requests: list[tuple[str, bool]] = []  # (path, whether it carried a token)
         now = datetime.datetime.now(datetime.timezone.utc)
         self._ca = make_ca(f"endpoint of {name}", now)
-        self._leaf = make_leaf(self._ca, [ADDRESS], now)
+        self._leaf = make_leaf(self._ca, [ADDRESS, f"{name}.{API_DOMAIN}"], now)
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
 
@@ -92,6 +104,8 @@ class Neighbour:
             "authn_key_pub": self.keys.public_pem,
             "gateways": tuple(self.gateways or ()) or None,
             "published": tuple(self.services),
+            "cluster_id": self.multicluster["clusterID"],
+            "network": self.multicluster["networkName"],
         }
         return ClusterState(**{**known, **changes}).to_dict()
 
@@ -105,6 +119,11 @@ class Neighbour:
             "state": self.state(),
             **changes,
         }
+
+    @property
+    def port(self) -> int:
+        """Where it answers on this machine."""
+        return self._port
 
     def start(self) -> None:
         """Answer, at the same port as before."""
@@ -131,7 +150,9 @@ class Neighbour:
         if self.status != 200:
             return self.status, b"out of order"
         if path == f"{names.METADATA_PATH}{names.PUBLIC_DOCUMENT}":
-            told = PublicMetadata.create(self.told_uuid, self.keys.public_pem, self.told_root, self.domain)
+            told = PublicMetadata.create(
+                self.told_uuid, self.keys.public_pem, self.told_root, self.domain, self.key_change
+            )
             return 200, told.render()
         if path == f"{names.METADATA_PATH}{names.FEDERATION_DOCUMENT}":
             if self.refusals or not self._trusts(token or ""):
@@ -139,14 +160,31 @@ class Neighbour:
                 return 401, b"unauthorized"
             offer = {"ingressGateways": self.gateways, "publicServices": self.services}
             return 200, FederationMetadata.from_dict(offer).render()
+        if path == f"{names.METADATA_PATH}{names.MULTICLUSTER_DOCUMENT}":
+            if not self._trusts(token or "", names.SCOPE_MULTICLUSTER):
+                return 401, b"unauthorized"
+            return 200, json.dumps(self.multicluster).encode()
+        if path.startswith("/api"):
+            return self._api(path, token or "")
         return 404, b"not found"
 
-    def _trusts(self, token: str) -> bool:
+    def _api(self, path: str, token: str) -> tuple[int, bytes]:
+        """What its API answers: as much of one as is asked for."""
+        self.api_tokens.append(token)
+        if not self._trusts(token, names.SCOPE_API):
+            return 401, b"{}"
+        if self.api_status != 200:
+            return self.api_status, b"{}"
+        if path == "/api":
+            return 200, b'{"kind": "APIVersions", "versions": ["v1"]}'
+        return 200, b'{"kind": "EndpointSliceList", "metadata": {}, "items": []}'
+
+    def _trusts(self, token: str, scope: str = names.SCOPE_FEDERATION) -> bool:
         try:
             verify_token(
                 token,
                 audience=self.told_uuid,
-                scope=names.SCOPE_FEDERATION,
+                scope=scope,
                 public_keys=self.trusted,
                 now=time.time(),
             )

@@ -27,14 +27,20 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.meshalliance.istio.exporter.rbac import cluster_rules, namespace_rules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    GatewayAddress,
     PublicMetadata,
     parse_federation,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import KeyPair, generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import (
+    MulticlusterMetadata,
+    parse_multicluster,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     MANAGED_BY_LABEL,
     PUBLIC_SERVICE_LABEL,
     SCOPE_FEDERATION,
+    SCOPE_MULTICLUSTER,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
@@ -104,10 +110,7 @@ class Cluster:
             binding = manifest(rbac, f"{kind}Binding", "metadata-exporter", namespace)
             self.apply({**binding, "roleRef": reference, "subjects": subjects})
         self.set_root(self.root)
-        tls = {"name": "tls", "port": 15443, "targetPort": 15443}
-        self.apply(
-            manifest("v1", "Service", "alliance-ingressgateway", OURS, spec={"type": "LoadBalancer", "ports": [tls]})
-        )
+        self.set_ports({"tls": 15443})
         for name in ("foo", "bar"):
             self.service(name, {"type": "ClusterIP", "ports": [{"name": "http", "port": 80}]})
 
@@ -123,12 +126,17 @@ class Cluster:
     def set_root(self, pem: str) -> None:
         self.apply(manifest("v1", "ConfigMap", "istio-ca-root-cert", OURS, data={"root-cert.pem": pem}))
 
+    def set_ports(self, ports: dict[str, int]) -> None:
+        listed = [{"name": name, "port": port, "targetPort": port} for name, port in ports.items()]
+        spec = {"type": "LoadBalancer", "ports": listed}
+        self.apply(manifest("v1", "Service", "alliance-ingressgateway", OURS, spec=spec))
+
     def set_address(self, ip: str | None) -> None:
         status = {"loadBalancer": {"ingress": [{"ip": ip}] if ip else []}}
         self.apply(manifest("v1", "Service", "alliance-ingressgateway", OURS, status=status), "status")
 
-    def set_neighbour(self, keys: KeyPair) -> None:
-        public = {"clusterUUID": NEIGHBOUR_UUID, "authnKeyPub": keys.public_pem, "rootCA": self.root}
+    def set_neighbour(self, keys: KeyPair, **more: Any) -> None:
+        public = {"clusterUUID": NEIGHBOUR_UUID, "authnKeyPub": keys.public_pem, "rootCA": self.root, **more}
         text = base64.b64encode(json.dumps({NEIGHBOUR_UUID: public}).encode()).decode()
         data = {"remote-public-metadata.json": text}
         self.apply(manifest("v1", "Secret", "alliance-remote-public-metadata", OURS, data=data))
@@ -191,11 +199,15 @@ class Process:
     def __init__(self, cluster: Cluster, kubeconfig: Path, name: str) -> None:
         self.cluster = cluster
         self.key_file = cluster.folder / f"{name}.pem"
+        self.change_file = cluster.folder / f"{name}.jwt"
         self.lines: list[dict[str, Any]] = []
         arguments = {
             "namespace": OURS,
             "cluster-domain": DOMAIN,
+            "cluster-id": "cluster-a",
+            "network-name": "net-a",
             "public-key-file": self.key_file,
+            "key-change-file": self.change_file,
             "listen-address": "127.0.0.1",
             "port": 0,
             "metrics-port": 0,
@@ -213,7 +225,7 @@ class Process:
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        started = until(lambda: self.logged("started"), 20, "the exporter starts")
+        started = until(lambda: self.logged("started"), 60, "the exporter starts")
         self.port, self.metrics_port = started["port"], started["metrics_port"]
 
     def _read(self) -> None:
@@ -234,14 +246,16 @@ class Process:
             connection.close()
 
     def federation(self, keys: KeyPair) -> tuple[int, bytes]:
+        return self._private("federation", SCOPE_FEDERATION, keys)
+
+    def multicluster(self, keys: KeyPair) -> tuple[int, bytes]:
+        return self._private("multicluster", SCOPE_MULTICLUSTER, keys)
+
+    def _private(self, document: str, scope: str, keys: KeyPair) -> tuple[int, bytes]:
         token = sign_token(
-            keys.private_pem,
-            subject=NEIGHBOUR_UUID,
-            audience=self.cluster.uuid,
-            scope=SCOPE_FEDERATION,
-            now=time.time(),
+            keys.private_pem, subject=NEIGHBOUR_UUID, audience=self.cluster.uuid, scope=scope, now=time.time()
         )
-        status, _headers, body = self.get("/metadata/private/federation.json", Authorization=f"Bearer {token}")
+        status, _headers, body = self.get(f"/metadata/private/{document}.json", Authorization=f"Bearer {token}")
         return status, body
 
     def told(self) -> list[str]:
@@ -289,7 +303,7 @@ def host(name: str) -> str:
 
 
 def test_not_ready_until_the_key_is_there(cluster: Cluster, one: Process) -> None:
-    until(lambda: one.get("/healthz/ready")[2] == b"missing: public key\n", 10, "only the key is missing")
+    until(lambda: one.get("/healthz/ready")[2] == b"missing: public key\n", 60, "only the key is missing")
     assert one.get("/metadata/public/public.json")[0] == 503
     assert one.get("/healthz/live")[0] == 200
     assert one.get("/healthz", X_alliance_healthcheck_from=NEIGHBOUR_UUID)[::2] == (200, b"ok\n")
@@ -327,8 +341,31 @@ def test_the_address_of_the_gateway(cluster: Cluster, one: Process) -> None:
     )
 
 
+def test_a_neighbour_of_the_same_domain_is_told_the_way_to_the_api(cluster: Cluster, one: Process) -> None:
+    assert one.multicluster(cluster.neighbour)[0] == 401, "its entry is a federation's"
+    cluster.set_neighbour(cluster.neighbour, scopes=[SCOPE_FEDERATION, SCOPE_MULTICLUSTER])
+    until(lambda: one.multicluster(cluster.neighbour)[0] == 503, SOON, "the gateway has no port for it yet")
+    cluster.set_ports({"tls": 15443, "tls-multicluster": 15444, "tls-api": 6443})
+    until(lambda: one.multicluster(cluster.neighbour)[0] == 200, SOON, "the document is told")
+    metadata, findings = parse_multicluster(one.multicluster(cluster.neighbour)[1])
+    gateways = (GatewayAddress("192.0.2.10", 15444),)
+    assert findings == ()
+    assert metadata == MulticlusterMetadata(gateways, "192.0.2.10:6443", "net-a", "cluster-a")
+    listed = [{"address": "gw.example", "port": 30544}]
+    data = {"multicluster-ingressgateways-array.json": json.dumps(listed)}
+    cluster.apply(manifest("v1", "ConfigMap", "metadata-exporter-ingressgateway-advertise", OURS, data=data))
+    until(
+        lambda: json.loads(one.multicluster(cluster.neighbour)[1])["ingressGateways"] == listed,
+        SOON,
+        "the advertised address is told",
+    )
+    expected = [{"address": "192.0.2.10", "port": 15443}]
+    assert json.loads(one.federation(cluster.neighbour)[1])["ingressGateways"] == expected
+    assert one.multicluster(generate_key_pair())[0] == 401
+
+
 def test_a_label_opens_the_gateway_and_then_the_service_is_told(cluster: Cluster, one: Process) -> None:
-    until(lambda: cluster.lease_holder() == "one", 5, "the replica leads")
+    until(lambda: cluster.lease_holder() == "one", 60, "the replica leads")
     assert cluster.gateway() is None
     seen: list[tuple[list[str], list[str] | None]] = []
     cluster.label("foo", on=True)
@@ -380,10 +417,11 @@ def test_replicas_agree_and_the_second_one_takes_over_at_once(cluster: Cluster, 
     two = Process(cluster, kubeconfig, "two")
     try:
         two.key_file.write_text(cluster.own.public_pem)
-        until(two.ready, 10, "the second replica is ready")
+        until(two.ready, 60, "the second replica is ready")
         for path in ("/metadata/public/public.json", "/metadata/public/spiffe-bundle-endpoint"):
             assert one.get(path)[1]["ETag"] == two.get(path)[1]["ETag"]
         assert one.federation(cluster.neighbour) == two.federation(cluster.neighbour)
+        assert one.multicluster(cluster.neighbour) == two.multicluster(cluster.neighbour)
         assert cluster.lease_holder() == "one"
         one.process.send_signal(signal.SIGTERM)
         until(lambda: cluster.lease_holder() == "two", 5, "the second replica leads")

@@ -46,7 +46,7 @@ def as_declared(partner: Neighbour, **variables: Any) -> dict[str, Any]:
         endpoint=told["metadata_endpoint"],
         ca=told["metadata_ca"],
         **{"root_fingerprints": tuple(partner.fingerprints), **variables},
-    ).as_neighbour()
+    ).as_neighbour(Member("own"))
 
 
 def exchange(run: ModuleRunner, neighbour: dict[str, Any], *, check: bool = False) -> tuple[ModuleRun, ModuleRun]:

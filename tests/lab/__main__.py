@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 
 from .errors import LabError
@@ -27,6 +28,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="cluster",
         help="a cluster set up as the Deckhouse Kubernetes Platform does it; may be given several times",
     )
+    up.add_argument(
+        "--domain",
+        action="append",
+        default=[],
+        type=_domain,
+        metavar="cluster=domain",
+        help="a cluster domain other than <cluster>.local; clusters may share one; may be given several times",
+    )
     verbs.add_parser("down", help="take everything away")
     verbs.add_parser("status", help="say what works; exit status 1 when something doesn't")
     verbs.add_parser("build", help="build programs and images only")
@@ -41,6 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     kubectl.add_argument("cluster")
     kubectl.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
+
+
+def _domain(text: str) -> tuple[str, str]:
+    """The two sides of `cluster=domain`."""
+    cluster, _sign, domain = text.partition("=")
+    if not cluster or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+        raise argparse.ArgumentTypeError(f"{text!r} is not cluster=domain, as in cluster-d=mesh.local")
+    return cluster, domain
 
 
 def _status(lab: Lab) -> int:
@@ -60,7 +77,7 @@ def main(arguments: list[str]) -> int:
     lab = Lab(Layout(name=options.name))
     match options.verb:
         case "up":
-            lab.up(options.clusters, options.deckhouse)
+            lab.up(options.clusters, options.deckhouse, dict(options.domain))
         case "down":
             lab.down()
         case "status":

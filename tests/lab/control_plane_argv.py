@@ -25,6 +25,7 @@ def write_audit_policy(path: Path) -> None:
     """Write the policy: who asked for what, once per request, without bodies."""
     quiet = ["system:kube-scheduler", "system:kube-controller-manager", "system:kube-proxy", "system:apiserver"]
     reads = ["get", "list", "watch"]
+    leases = [{"group": "coordination.k8s.io", "resources": ["leases"]}]
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
@@ -32,7 +33,8 @@ def write_audit_policy(path: Path) -> None:
         "rules": [
             {"level": "None", "users": quiet, "verbs": reads},
             {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"], "verbs": reads},
-            {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            {"level": "None", "users": quiet, "resources": leases},
+            {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts"], "resources": leases},
             {"level": "None", "nonResourceURLs": ["/readyz*", "/livez*", "/healthz*"]},
             {"level": "Metadata"},
         ],

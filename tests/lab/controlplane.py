@@ -170,7 +170,8 @@ def audit_events(path: Path, *, user: str | None = None, since: str | None = Non
             event = json.loads(line)
         except ValueError:
             continue  # the last line may be half written
-        if user is not None and event["user"]["username"] != user:
+        # A request that was not authenticated has no name.
+        if user is not None and event["user"].get("username") != user:
             continue
         if since is None or event["requestReceivedTimestamp"] >= since:
             events.append(event)

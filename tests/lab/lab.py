@@ -41,7 +41,8 @@ class Lab:
     def _cluster(self, state: State, name: str) -> Cluster:
         if name not in state.clusters:
             raise LabError(f"the lab has no cluster {name}; it has: {', '.join(sorted(state.clusters)) or 'none'}")
-        return Cluster(ClusterLayout(self.layout, name, state.clusters[name].index), state)
+        entry = state.clusters[name]
+        return Cluster(ClusterLayout(self.layout, name, entry.index, entry.domain), state)
 
     def build(self) -> tuple[str, dict[str, Path]]:
         """Build programs and images; the tag of the execution environment, and the archives by name."""
@@ -50,17 +51,18 @@ class Lab:
         tag, environment = images.execution_environment(self.layout.checkout)
         return tag, {"fixed": images.fixed_archive(), "ee": environment}
 
-    def up(self, names: Sequence[str], deckhouse: Sequence[str] = ()) -> None:
+    def up(self, names: Sequence[str], deckhouse: Sequence[str] = (), domains: Mapping[str, str] | None = None) -> None:
         """Bring the named clusters up (beside those that the lab has already) and write the inventory.
 
-        Those of `deckhouse` are set up as the Deckhouse Kubernetes Platform does it.
+        Those of `deckhouse` are set up as the Deckhouse Kubernetes Platform does it. `domains` maps names to cluster
+        domains other than `<name>.local`.
         """
         tag, archives = self.build()
         with self._opened() as state:
             if not names and not deckhouse:
                 names = DEFAULT_CLUSTERS
             flavours = {**dict.fromkeys(names, ISTIO), **dict.fromkeys(deckhouse, DECKHOUSE)}
-            self._allocate(state, flavours)
+            self._allocate(state, flavours, domains or {})
             clusters = [self._cluster(state, name) for name in sorted(state.clusters)]
             _each(clusters, lambda cluster: cluster.up(archives))
             self._write_inventory(state, tag)
@@ -68,13 +70,23 @@ class Lab:
 
     def _write_inventory(self, state: State, tag: str) -> None:
         clusters = {name: self._cluster(state, name).variables for name in sorted(state.clusters)}
-        write_inventory(self.layout.folder / "inventory.yml", clusters, tag)
+        domains = {name: self._cluster(state, name).layout.domain for name in clusters}
+        write_inventory(self.layout.folder / "inventory.yml", clusters, tag, domains)
 
-    def _allocate(self, state: State, flavours: Mapping[str, Flavour]) -> None:
-        """Give new clusters a number and free addresses, and lay the lab's part of the machine's network."""
+    def _check(self, state: State, flavours: Mapping[str, Flavour], domains: Mapping[str, str]) -> None:
+        """Refuse what a cluster that is up can't become any more."""
         for name, flavour in flavours.items():
             if name in state.clusters and state.clusters[name].flavour != flavour.name:
                 raise LabError(f"{name} is up as {state.clusters[name].flavour}; take the lab down to change that")
+        for name, domain in domains.items():
+            if name not in flavours:
+                raise LabError(f"{name} is given the domain {domain}, but is not among the clusters to bring up")
+            if name in state.clusters and (found := self._cluster(state, name).layout.domain) != domain:
+                raise LabError(f"{name} is up with the domain {found}; take the lab down to change that")
+
+    def _allocate(self, state: State, flavours: Mapping[str, Flavour], domains: Mapping[str, str]) -> None:
+        """Give new clusters a number and free addresses, and lay the lab's part of the machine's network."""
+        self._check(state, flavours, domains)
         with locked(_MACHINE_LOCK):
             for name in state.clusters:
                 network.reserve(self._cluster(state, name).subnets.block)
@@ -84,7 +96,9 @@ class Lab:
                     index = next(number for number in range(100) if number not in used)
                     block = free_block(network.taken())
                     port = free_port() if flavour.platform else 0
-                    state.clusters[name] = ClusterState(index, str(block), flavour=flavour.name, port=port)
+                    state.clusters[name] = ClusterState(
+                        index, str(block), flavour=flavour.name, port=port, domain=domains.get(name, "")
+                    )
                     state.save()
                     network.reserve(block)
             network.isolate(self.layout)
@@ -121,6 +135,11 @@ class Lab:
         """For each cluster what works and what doesn't."""
         state = State(self.layout.folder / "state.json")
         return {name: self._cluster(state, name).status() for name in sorted(state.clusters)}
+
+    def domain(self, name: str) -> str:
+        """The cluster domain of one cluster, which is its trust domain too."""
+        state = State(self.layout.folder / "state.json")
+        return self._cluster(state, name).layout.domain
 
     def kubectl(self, name: str, arguments: Sequence[str]) -> list[str]:
         """The command line of kubectl for one cluster."""

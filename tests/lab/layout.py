@@ -51,11 +51,20 @@ class Layout:
 
 @dataclass(frozen=True)
 class ClusterLayout:
-    """The places and names of one cluster; `index` is its number in the lab, 0 to 99."""
+    """The places and names of one cluster; `index` is its number in the lab, 0 to 99.
+
+    `domain` is the cluster domain, which is the trust domain too; without one it is `<name>.local`.
+    """
 
     lab: Layout
     name: str
     index: int
+    domain: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in the domain."""
+        if not self.domain:
+            object.__setattr__(self, "domain", f"{self.name}.local")
 
     @property
     def folder(self) -> Path:
@@ -116,8 +125,3 @@ class ClusterLayout:
     def node(self) -> str:
         """The name of the Node."""
         return f"{self.name}-node"
-
-    @property
-    def domain(self) -> str:
-        """The cluster domain, which is the trust domain too."""
-        return f"{self.name}.local"

@@ -147,6 +147,8 @@ def kubelet_argv(cluster: ClusterLayout, subnets: Subnets) -> list[str]:
         f"--cert-dir={cluster.var}/kubelet/pki",
         f"--hostname-override={cluster.node}",
         f"--node-ip={subnets.node}",
+        # Where a pod is, for load balancing that prefers what is near: every cluster is a region of its own.
+        f"--node-labels=topology.kubernetes.io/region={cluster.name},topology.kubernetes.io/zone={cluster.name}-1",
     ]
 
 

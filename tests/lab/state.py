@@ -16,7 +16,8 @@ from .flavours import ISTIO
 class ClusterState:
     """One cluster: its number, its block of addresses (CIDR), and the hash of what each finished step was made from.
 
-    `flavour` says how Istio is installed; `port` is the loopback port of the platform's metadata endpoint, if any.
+    `flavour` says how Istio is installed; `port` is the loopback port of the platform's metadata endpoint, if any;
+    `domain` is the cluster domain when it isn't `<name>.local`.
     """
 
     index: int
@@ -24,6 +25,7 @@ class ClusterState:
     done: dict[str, str] = field(default_factory=dict)
     flavour: str = ISTIO.name
     port: int = 0
+    domain: str = ""
 
 
 class State:

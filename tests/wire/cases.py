@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What neighbours and clusters do wrong or otherwise, as a list: test_cases.py has one test of each name."""
+"""What neighbours and clusters do wrong or otherwise, as lists.
+
+test_cases.py has one test of each name in CASES, test_multicluster.py of each in MULTICLUSTER_CASES.
+"""
 
 from __future__ import annotations
 
@@ -35,4 +38,25 @@ CASES = {
     "same_host_from_two_peers": "two clusters of one domain offer it",
     "same_host_twice_in_one_peer": "a peer lists it twice",
     "same_host_with_differing_ports": "two peers have other ports for it",
+}
+
+MULTICLUSTER_CASES = {
+    # Our exporter, asked by a consumer of the platform.
+    "the_platform_reads_us": "all of the document arrives, and the API at its apiHost is tried",
+    "we_do_not_know_the_way_to_our_api": "a gateway without the ports for it",
+    "a_neighbour_of_another_mode": "whom we know for the federation only",
+    "its_api_is_none": "what answers at our apiHost is no API",
+    # The platform's exporter, asked by us.
+    "we_read_the_platform": "all of its document",
+    "an_older_platform": "the document has no clusterID",
+    "null_gateways": "its gateway failed",
+    "empty_gateways": "it has no gateway",
+    "ambient_gateways_beside": "fields that we don't know",
+    "a_gateway_that_means_ourselves": "one address is a loopback address",
+    "an_api_host_with_more_in_it": "a path, a user or another scheme",
+    "bad_json": "the document is cut off",
+    "the_platform_does_not_know_us": "before its administrator entered us",
+    "multicluster_is_off_over_there": "its settings say so",
+    # Both.
+    "the_scope_of_the_other_mode": "a token that is good for the other document only",
 }

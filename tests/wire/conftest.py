@@ -47,7 +47,7 @@ def service(name: str, labels: dict[str, str] | None = None, **spec: Any) -> dic
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
     with ControlPlane("ours", domain=DOMAIN) as plane:
         made = Ours(plane, tmp_path_factory.mktemp("ours"))
-        until(made.exporter.ready, 20, "our exporter is ready")
+        until(made.exporter.ready, 60, "our exporter is ready")
         yield made
         made.stop()
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""federate.yml as users run it, beside simulated clusters that work all the time."""
+"""The playbooks as users run them, beside simulated clusters that work all the time."""
 
 from __future__ import annotations
 
@@ -30,24 +30,46 @@ class Stepping(Protocol):
         """One of them."""
 
 
+class _Worker(threading.Thread):
+    """One step after another, as a controller does: a step that fails is begun anew.
+
+    An object may be deleted between a list and the write that follows from it. What fails again and again is a fault.
+    """
+
+    def __init__(self, simulator: Stepping) -> None:
+        super().__init__(daemon=True)
+        self.failures: list[Exception] = []  # since the last step that worked
+        self._simulator = simulator
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.3):
+            try:
+                self._simulator.step()
+            except Exception as error:  # told by end()
+                self.failures.append(error)
+            else:
+                self.failures.clear()
+
+    def end(self) -> None:
+        """Stop; the error of the last steps if they failed one after another."""
+        self._ended.set()
+        self.join(30)
+        if len(self.failures) > 1:
+            raise self.failures[-1]
+
+
 @contextmanager
 def at_work(*simulators: Stepping) -> Iterator[None]:
     """Controllers and consumers, again and again."""
-    ended = threading.Event()
-
-    def work(simulator: Stepping) -> None:
-        while not ended.wait(0.3):
-            simulator.step()
-
-    threads = [threading.Thread(target=work, args=(simulator,), daemon=True) for simulator in simulators]
-    for thread in threads:
-        thread.start()
+    workers = [_Worker(simulator) for simulator in simulators]
+    for worker in workers:
+        worker.start()
     try:
         yield
     finally:
-        ended.set()
-        for thread in threads:
-            thread.join(30)
+        for worker in workers:
+            worker.end()
 
 
 def external_host(peer: Peer) -> Object:
@@ -62,18 +84,18 @@ def external_host(peer: Peer) -> Object:
     }
 
 
-def write_inventory(folder: Path, hosts: Object, **variables: Any) -> None:
-    """inventory.yml with these hosts in the group istio_federation."""
+def write_inventory(folder: Path, hosts: Object, group: str = "istio_federation", **variables: Any) -> None:
+    """inventory.yml with these hosts in a group."""
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory = {"istio_federation": {"hosts": hosts, "vars": {**local, **variables}}}
+    inventory = {group: {"hosts": hosts, "vars": {**local, **variables}}}
     (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
 
 
-def federate(folder: Path, *options: str, fails: bool = False) -> str:
-    """Run the playbook on the inventory of a folder; its output. A failure that was not announced fails the test."""
+def federate(folder: Path, *options: str, fails: bool = False, playbook: str = "federate.yml") -> str:
+    """Run a playbook on the inventory of a folder; its output. A failure that was not announced fails the test."""
     command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "inventory.yml"), *options]
     done = subprocess.run(
-        [*command, str(ROOT / "playbooks" / "federate.yml")],
+        [*command, str(ROOT / "playbooks" / playbook)],
         cwd=folder,
         capture_output=True,
         text=True,

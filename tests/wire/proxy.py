@@ -1,21 +1,24 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP proxy that leads every host to one port of this machine: names that resolve nowhere can be asked by name."""
+"""An HTTP proxy that leads hosts to ports of this machine: names that resolve nowhere can be asked by name."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 ADDRESS = "127.0.0.1"
 
 
 @contextmanager
-def everything_leads_to(port: int) -> Iterator[tuple[str, list[str]]]:
-    """The proxy's URL, and the hosts that were asked for through it."""
+def everything_leads_to(target: int | Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """The proxy's URL, and the hosts that were asked for through it.
+
+    target: one port for all hosts, or ports by host.
+    """
     asked: list[str] = []
     listener = socket.create_server((ADDRESS, 0))
 
@@ -34,6 +37,7 @@ def everything_leads_to(port: int) -> Iterator[tuple[str, list[str]]]:
                     return
                 head += chunk
             asked.append(head.split()[1].decode())
+            port = target if isinstance(target, int) else target.get(asked[-1].partition(":")[0], 0)
             with socket.create_connection((ADDRESS, port)) as server:
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                 back = threading.Thread(target=_copy, args=(server, client), daemon=True)

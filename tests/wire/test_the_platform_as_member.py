@@ -140,8 +140,8 @@ def test_a_federation_is_refused_while_federation_is_off(member: World) -> None:
     assert "federation is off" in early.result["msg"]
     config = {**manifest(facts.API_VERSION, "ModuleConfig", "istio"), "spec": {**FOREIGN, "enabled": True}}
     member.kube.apply([config])
-    until(lambda: member.kube.get("ValidatingAdmissionPolicy", admission.FEDERATION_OFF), 20, "the module is on")
-    until(lambda: member.cluster.platform.settings.enabled, 20, "the platform is done")
+    until(lambda: member.kube.get("ValidatingAdmissionPolicy", admission.FEDERATION_OFF), 60, "the module is on")
+    until(lambda: member.cluster.platform.settings.enabled, 60, "the platform is done")
     # A refusal may be a platform's that has not noticed yet: it is asked again for a while.
     refused = member.run(
         "trust_anchors",
@@ -271,14 +271,14 @@ def test_the_neighbour_pastes_what_it_was_handed(member: World) -> None:
             host for item in json.loads(text)["objects"] for host in item["spec"].get("hosts", [])
         }
 
-    until(accepted, 20, "it imports what the platform publishes")
+    until(accepted, 60, "it imports what the platform publishes")
     imported = f"desk.xyz.svc.{GUEST_DOMAIN}"
 
     def in_the_mesh() -> bool:
         found = member.kube.list("ServiceEntry", facts.NAMESPACE)
         return imported in {host for item in found for host in item["spec"]["hosts"]}
 
-    until(in_the_mesh, 20, "the platform imports what it publishes")
+    until(in_the_mesh, 60, "the platform imports what it publishes")
 
 
 def test_an_endpoint_is_handed_over_with_its_slash() -> None:
@@ -328,13 +328,13 @@ def test_the_platforms_conditions_are_told(member: World) -> None:
     assert good.result["imported"] == {GUEST: 1}
     member.guest.exporter.deviate(facts.FEDERATION_PATH, deviations.INTERNAL_ERROR)
     try:
-        until(lambda: reasons(member).get("PrivateMetadataExchangeReady") == "NonOKResponse", 20, "it has asked")
+        until(lambda: reasons(member).get("PrivateMetadataExchangeReady") == "NonOKResponse", 60, "it has asked")
         (finding,) = member.seen(option).findings[GUEST]
         assert finding["code"] == "private-NonOKResponse"
         assert "500" in finding["message"]
     finally:
         member.guest.exporter.behave()
-    until(lambda: reasons(member).get("PrivateMetadataExchangeReady") == "Succeeded", 20, "all is well again")
+    until(lambda: reasons(member).get("PrivateMetadataExchangeReady") == "Succeeded", 60, "all is well again")
 
 
 def reasons(member: World) -> dict[str, str]:
@@ -351,7 +351,7 @@ def test_what_the_platform_holds_is_compared(member: World) -> None:
         found = member.kube.get("IstioFederation", GUEST) or {}
         return str(found["status"]["metadataCache"]["public"]["rootCA"])
 
-    until(lambda: held() == other, 20, "the platform has taken it")
+    until(lambda: held() == other, 60, "the platform has taken it")
     with member.cluster.lock:  # the platform does nothing meanwhile
         member.guest.exporter.behave()
         done = member.tell(member.guest.option())
@@ -370,7 +370,7 @@ def impostor(member: World, tmp_path: Path) -> Iterator[Standalone]:
     member.cluster.compares_uuid = False
     member.cluster.astray.clear()
     honest = member.guest.simulator.document(facts.PUBLIC_PATH)
-    until(lambda: held(member) == honest, 20, "the platform has the guest's own document again")
+    until(lambda: held(member) == honest, 60, "the platform has the guest's own document again")
     made.stop()
 
 
@@ -400,7 +400,7 @@ def test_somebody_else_answers_the_platform_all_the_time(
     """It is told in every run for as long as it lasts, and what the impostor says is not taken for proved."""
     false = impostor.document(facts.PUBLIC_PATH)
     answered_by(member, impostor, *own)
-    until(lambda: all(held(member).get(name) == false[name] for name in own), 20, "the platform has taken it")
+    until(lambda: all(held(member).get(name) == false[name] for name in own), 60, "the platform has taken it")
     option = member.guest.option()
     for done in (member.tell(option), member.tell(option, check=True), member.tell(option)):
         (finding,) = done.findings[GUEST]
@@ -423,17 +423,17 @@ def test_somebody_else_answers_the_platform_first(member: World, impostor: Stand
     """From the moment when it is told of the guest: that run itself sees it, by what it remembers as proved."""
     option = member.guest.option()
     member.tell()
-    until(lambda: held(member) == {}, 20, "the platform knows nobody")
+    until(lambda: held(member) == {}, 60, "the platform knows nobody")
     answered_by(member, impostor, "clusterUUID", "authnKeyPub", "rootCA")
     assert member.tell(option).result["changed"]
-    until(lambda: held(member).get("clusterUUID") == impostor.uuid(), 20, "the platform believes the impostor")
+    until(lambda: held(member).get("clusterUUID") == impostor.uuid(), 60, "the platform believes the impostor")
     assert "platform-differs" in {finding["code"] for finding in member.seen(option).findings[GUEST]}
 
 
 def test_the_playbook_tells_of_somebody_else(member: World, impostor: Standalone) -> None:
     answered_by(member, impostor, "rootCA")
     false = certificates.fingerprints(impostor.document(facts.PUBLIC_PATH)["rootCA"])[0]
-    until(lambda: held(member).get("rootCA") == impostor.root.certificate, 20, "the platform has taken it")
+    until(lambda: held(member).get("rootCA") == impostor.root.certificate, 60, "the platform has taken it")
     before = member.writes()
     output = member.federate()
     told = [line for line in output.splitlines() if line.startswith("ERROR ") and false in line]
@@ -446,7 +446,7 @@ def test_a_platform_that_compares_uuids_tells_it_itself(member: World, impostor:
     """What it holds stays right, and its condition says why it takes nothing."""
     member.cluster.compares_uuid = True
     answered_by(member, impostor, "clusterUUID", "authnKeyPub", "rootCA")
-    until(lambda: reasons(member).get("PublicMetadataExchangeReady") == "ClusterUUIDMismatch", 20, "it has asked")
+    until(lambda: reasons(member).get("PublicMetadataExchangeReady") == "ClusterUUIDMismatch", 60, "it has asked")
     option = member.guest.option()
     assert member.tell(option).findings == {}
     (finding,) = member.seen(option).findings[GUEST]
@@ -486,7 +486,7 @@ def test_waiting_ends_with_what_is_missing(member: World) -> None:
     assert stand_in is not None
     stand_in.ready = False
     try:
-        until(lambda: member.info()["awaiting"], 20, "the pods are not ready any more")
+        until(lambda: member.info()["awaiting"], 60, "the pods are not ready any more")
         failed = member.run("deckhouse_wait", fails=True, timeout=1, interval=1, **way)
         for said in (NAME, "(0 of 1 are ready)", "kubectl -n d8-istio get pods", "CSE Pro"):
             assert said in failed.result["msg"]
@@ -496,7 +496,7 @@ def test_waiting_ends_with_what_is_missing(member: World) -> None:
         stand_in.ready = True
     member.cluster.exporter.deviate(facts.PUBLIC_PATH, deviations.with_field("rootCA", ""))
     try:
-        until(lambda: not member.info()["awaiting"], 20, "the pods are ready again")
+        until(lambda: not member.info()["awaiting"], 60, "the pods are ready again")
         failed = member.run("deckhouse_wait", fails=True, timeout=1, interval=1, **way)
         assert "rootCA" in failed.result["msg"]
     finally:
@@ -508,10 +508,10 @@ def test_waiting_ends_with_what_is_missing(member: World) -> None:
 def test_federation_is_switched_off(member: World) -> None:
     """By the administrator, behind our back: it is told, and the API server takes no federation any more."""
     member.switch(enabled=False)
-    until(lambda: any("federation.enabled" in text for text in member.info()["awaiting"]), 20, "it is off")
-    until(lambda: member.kube.get("ValidatingAdmissionPolicy", admission.FEDERATION_OFF), 20, "the rule is back")
-    until(lambda: not member.cluster.platform.settings.federation, 20, "the platform is done")
-    until(lambda: member.kube.get("Service", facts.GATEWAY, facts.NAMESPACE) is None, 20, "the gateway is gone")
+    until(lambda: any("federation.enabled" in text for text in member.info()["awaiting"]), 60, "it is off")
+    until(lambda: member.kube.get("ValidatingAdmissionPolicy", admission.FEDERATION_OFF), 60, "the rule is back")
+    until(lambda: not member.cluster.platform.settings.federation, 60, "the platform is done")
+    until(lambda: member.kube.get("Service", facts.GATEWAY, facts.NAMESPACE) is None, 60, "the gateway is gone")
     port = member.guest.exporter.port
     changed = {**member.guest.option(), "metadata_endpoint": f"https://localhost:{port}/metadata/"}
     refused = member.run(

@@ -28,7 +28,7 @@ def platform(ours: Ours, exchanged: tuple[Peer, Peer]) -> Iterator[DeckhouseClus
     """The simulated cluster, which has imported from us. What a test breaks is whole again after it."""
     simulator = exchanged[0].simulator
     assert isinstance(simulator, DeckhouseCluster)
-    until(lambda: reason(step(simulator), "Private") == "Succeeded", 10, "it has learnt from us")
+    until(lambda: reason(step(simulator), "Private") == "Succeeded", 60, "it has learnt from us")
     yield simulator
     simulator.exporter.now = time.time
     simulator.probe = None
@@ -90,15 +90,15 @@ def test_it_can_call_what_we_publish(platform: DeckhouseCluster) -> None:
 def test_it_follows_what_we_publish(ours: Ours, platform: DeckhouseCluster) -> None:
     """Also down to nothing: publicServices is an empty list then, never null."""
     ours.cluster.label("bar", on=True)
-    until(lambda: set(imported(step(platform))) == {host("foo"), host("bar")}, 10, "bar is imported")
+    until(lambda: set(imported(step(platform))) == {host("foo"), host("bar")}, 60, "bar is imported")
     for name in ("foo", "bar"):
         ours.cluster.label(name, on=False)
     try:
-        until(lambda: imported(step(platform)) == {}, 10, "nothing is imported")
+        until(lambda: imported(step(platform)) == {}, 60, "nothing is imported")
         assert reason(platform, "Private") == "Succeeded"
     finally:
         ours.cluster.label("foo", on=True)
-    until(lambda: set(imported(step(platform))) == {host("foo")}, 10, "foo is imported again")
+    until(lambda: set(imported(step(platform))) == {host("foo")}, 60, "foo is imported again")
 
 
 def test_a_gateway_without_address_evicts_nothing(ours: Ours, platform: DeckhouseCluster) -> None:
@@ -106,12 +106,12 @@ def test_a_gateway_without_address_evicts_nothing(ours: Ours, platform: Deckhous
     before = imported(platform)
     ours.cluster.set_address(None)
     try:
-        until(lambda: reason(step(platform), "Private") == "InvalidPrivateMetadata", 10, "we tell no gateway")
+        until(lambda: reason(step(platform), "Private") == "InvalidPrivateMetadata", 60, "we tell no gateway")
         assert before
         assert imported(platform) == before
     finally:
         ours.cluster.set_address(GATEWAY_IP)
-    until(lambda: reason(step(platform), "Private") == "Succeeded", 10, "we tell it again")
+    until(lambda: reason(step(platform), "Private") == "Succeeded", 60, "we tell it again")
 
 
 def test_it_keeps_what_it_has_while_we_are_away(ours: Ours, platform: DeckhouseCluster) -> None:
@@ -125,7 +125,7 @@ def test_it_keeps_what_it_has_while_we_are_away(ours: Ours, platform: DeckhouseC
 def test_whom_we_do_not_know_is_refused(ours: Ours, platform: DeckhouseCluster, partner: Peer) -> None:
     before = imported(platform)
     ours.trust(partner)
-    until(lambda: reason(step(platform), "Private") == "NonOKResponse", 10, "it is not let in any more")
+    until(lambda: reason(step(platform), "Private") == "NonOKResponse", 60, "it is not let in any more")
     (condition,) = [item for item in status(platform)["conditions"] if item["reason"] == "NonOKResponse"]
     assert "401 Authentication error: token refused" in condition["message"]
     assert imported(platform) == before
@@ -170,7 +170,7 @@ def test_its_probe_of_the_data_plane_is_answered(ours: Ours, platform: Deckhouse
     ours.run("published_services", services=names)
     hosts = {f"{name.partition('/')[2]}.{OURS}.svc.{DOMAIN}" for name in names}
     try:
-        until(lambda: hosts < set(imported(step(platform))), 10, "both names are imported")
+        until(lambda: hosts < set(imported(step(platform))), 60, "both names are imported")
         assert reason(platform, "DataplaneConnectionReady") == "Succeeded"
     finally:
         ours.run("published_services", services=[])

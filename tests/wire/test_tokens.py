@@ -75,7 +75,7 @@ def own(ours: Ours) -> Iterator[Server]:
 
     write(base64.b64encode(neighbours(ours.cluster.root).encode()).decode())
     server = Server(ours.cluster.uuid, ours.exporter.port, None)
-    until(lambda: server.ask(right)[0] == 200, 10, "it has taken the neighbours up")
+    until(lambda: server.ask(right)[0] == 200, 60, "it has taken the neighbours up")
     yield server
     if before is not None:
         write(before["data"][key])
@@ -122,7 +122,7 @@ def refused_by_us(own: Server, ours: Ours, make: Make, reason: str) -> None:
     assert (status, body.strip()) == (401, f"Authentication error: {told}")
     more = {name: count - counted.get(name, 0) for name, count in counters(ours).items()}
     assert {name: count for name, count in more.items() if count} == {reason: 1}
-    until(lambda: len(refusals(ours)) > logged, 10, "it is in the log")
+    until(lambda: len(refusals(ours)) > logged, 60, "it is in the log")
     assert refusals(ours)[logged:] == [reason]
 
 

@@ -162,7 +162,7 @@ def test_the_next_run_completes_it(world: World) -> None:
         assert row(output, name, other)[3:6] == ["1", "root", "1"], output
         # It was asked too early, and the run waited for the next time.
         assert "the sender is not known" in {request.refused for request in world.clusters[other].exporter.requests}
-        until(lambda: f"shop.xyz.svc.{other}.local" in world.imported(name), 20, "it is in the mesh")  # noqa: B023
+        until(lambda: f"shop.xyz.svc.{other}.local" in world.imported(name), 60, "it is in the mesh")  # noqa: B023
 
 
 def test_the_run_after_that_writes_nothing(world: World) -> None:

@@ -120,3 +120,12 @@ def _parse(der: bytes) -> x509.Certificate:
 
 def _unusable(why: str) -> CertificateError:
     return CertificateError(f"a certificate can't be used: {why}", remedy="use CA certificates in PEM form")
+
+
+def key_usage(**used: bool) -> x509.KeyUsage:
+    """The extension in which only the bits that are named are set (RFC 5280, section 4.2.1.3)."""
+    bits = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{bit: used.get(bit, False) for bit in bits})

@@ -22,6 +22,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio
     version_tuple,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster_checks import (
+    multicluster_findings,
+)
 
 
 def preflight(members: Sequence[Member]) -> list[Finding]:
@@ -115,12 +118,7 @@ def _istio(state: ClusterState) -> Iterator[Finding]:
 
 
 def _across(members: Sequence[Member]) -> Iterator[Finding]:
-    yield from _shared(
-        ((member.name, member.domain) for member in members if member.domain),
-        "domain-shared",
-        "its trust domain {value} is also that of {others}",
-        "give each cluster a trust domain of its own; clusters of one domain are joined by multicluster instead",
-    )
+    yield from _shared_domains(members)
     yield from _shared(
         ((member.name, member.state.uuid) for member in members if member.state and member.state.uuid),
         "cluster-twice",
@@ -135,6 +133,29 @@ def _across(members: Sequence[Member]) -> Iterator[Finding]:
     )
     yield from _shared_endpoints(members)
     yield from _overlaps(members)
+    yield from multicluster_findings(members)
+
+
+def _shared_domains(members: Sequence[Member]) -> Iterator[Finding]:
+    """One domain for clusters that are to be federated; in a multicluster that is as it should be."""
+    for member in members:
+        same = [
+            other.name
+            for other in members
+            if other is not member
+            and member.domain
+            and other.domain == member.domain
+            and member.mode_with(other) == names.MODE_FEDERATION
+        ]
+        if same:
+            yield Finding(
+                "error",
+                "domain-shared",
+                f"its trust domain {member.domain} is also that of {', '.join(same)}",
+                "give each cluster a trust domain of its own; clusters of one domain are joined by multicluster instead"
+                f" (group {names.MULTICLUSTER_HOSTS})",
+                cluster=member.name,
+            )
 
 
 def _shared_endpoints(members: Sequence[Member]) -> Iterator[Finding]:

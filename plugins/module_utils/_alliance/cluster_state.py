@@ -17,11 +17,16 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
 class ClusterState:
     """The state of a cluster as its own API tells it.
 
-    C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one); addresses are
+    C(roots) is PEM text, C(authn_key_pub) the exporter's public key (None before there is one),
+    C(previous_authn_key_pub) the one of before while it still counts, until C(previous_authn_key_until); addresses are
     C({address, port}); C(gateways) is None when there is no ingress gateway or it has no address; C(published) has
     C(publicServices) as on the wire and is only filled when asked for. In check mode C(planned_services) (as on the
     wire) and C(planned_withdrawals) (hostnames) are what this run would publish and withdraw. C(uuid) is empty for a
-    Deckhouse cluster that does not tell it through its API. C(awaiting) names what the Deckhouse platform has not made
+    Deckhouse cluster that does not tell it through its API. C(cluster_id), C(network) and C(proxy_image) are those of
+    the istiod that is used; C(api_host), C(host:port), is where neighbours of the same domain reach its API, and
+    C(multicluster_gateways) where they reach its network, None while there is no such way; C(mesh_networks) names the
+    networks in the primary mesh config; C(services) has the ports of all Services as service_ports.pack() makes it,
+    only when asked for. C(awaiting) names what the Deckhouse platform has not made
     yet, in words; C(module_config_version) is the schema version of its ModuleConfig istio.
     """
 
@@ -38,6 +43,8 @@ class ClusterState:
     roots: str = ""
     root_fingerprints: tuple[str, ...] = ()
     authn_key_pub: str | None = None
+    previous_authn_key_pub: str | None = None
+    previous_authn_key_until: str | None = None
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     gateways: tuple[dict[str, Any], ...] | None = None
@@ -47,6 +54,13 @@ class ClusterState:
     metadata_ca: str | None = None
     public_services: int = 0
     published: tuple[dict[str, Any], ...] | None = None
+    cluster_id: str = ""
+    network: str = ""
+    proxy_image: str = ""
+    api_host: str | None = None
+    multicluster_gateways: tuple[dict[str, Any], ...] | None = None
+    mesh_networks: tuple[str, ...] = ()
+    services: str = ""
     outdated_workloads: tuple[str, ...] = ()
     planned_services: tuple[dict[str, Any], ...] = ()
     planned_withdrawals: tuple[str, ...] = ()

@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 PUBLIC_READY = "PublicMetadataExchangeReady"
 PRIVATE_READY = "PrivateMetadataExchangeReady"
+REMOTE_API_READY = "RemoteAPIServerReady"
 DATAPLANE_READY = "DataplaneConnectionReady"
+# Ours alone: what is used of a neighbour is old, or used no more.
+STALE = "Stale"
 
 # A message may quote a neighbour; a status is no place for long texts.
 _MAX_MESSAGE = 1024

@@ -29,11 +29,15 @@ _GATEWAY_SETTINGS = {
     "advertise": "advertise",
 }
 _MAPPINGS = ("service_annotations", "node_selector")
-_LISTS = ("tolerations", "advertise")
+_LISTS = ("tolerations", "advertise", "multicluster_advertise")
 _ADDRESS_KEYS = frozenset({"address", "port"})
 _NODE_PORT = "node_port"
-# A key of the same variable that has no place here: the platform's exporter is behind an Ingress.
-_UPSTREAM_ONLY = ("metadata_node_port",)
+# Keys of the same variable that have no place here: the platform's exporter and its api-proxy are behind Ingresses, and
+# its gateway has one port for everybody.
+_UPSTREAM_NODE_PORTS = ("metadata_node_port", "multicluster_node_port", "api_node_port")
+_UPSTREAM_ADVERTISE = "multicluster_advertise"
+# The name of its way to the API in public names.
+API_PROXY = "istio-api-proxy"
 _METADATA_HOST = "istio-metadata."
 _METADATA_PATH = names.METADATA_PATH.rstrip("/")
 
@@ -113,11 +117,24 @@ def ingress_endpoint(ingresses: Iterable[Mapping[str, Any]], wanted: str | None 
 
 def template_endpoint(global_config: Mapping[str, Any] | None) -> Endpoint | None:
     """The metadata endpoint by the platform's template of public names (ModuleConfig global); None without one."""
+    host = template_host(global_config, names.DKP_MODULE)
+    return Endpoint(f"https://{host}{names.METADATA_PATH}") if host else None
+
+
+def ingress_host(ingresses: Iterable[Mapping[str, Any]], prefix: str) -> str | None:
+    """The first host with this beginning that Ingresses tell; None when they tell none."""
+    rules = [rule for ingress in ingresses for rule in (ingress.get("spec") or {}).get("rules") or []]
+    hosts = sorted(str(rule.get("host") or "") for rule in rules)
+    return next((host for host in hosts if host.startswith(prefix)), None)
+
+
+def template_host(global_config: Mapping[str, Any] | None, name: str) -> str | None:
+    """The public name of one of the platform's services by its template (ModuleConfig global); None without one."""
     modules = (_spec(global_config).get("settings") or {}).get("modules") or {}
     template = modules.get("publicDomainTemplate")
     if not isinstance(template, str) or "%s" not in template:
         return None
-    return Endpoint(f"https://{template.replace('%s', names.DKP_MODULE, 1)}{names.METADATA_PATH}")
+    return template.replace("%s", name, 1)
 
 
 def _spec(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -134,7 +151,7 @@ def _tls_secret(entries: Iterable[Mapping[str, Any]], host: str) -> str | None:
 
 
 def _ingressgateway(gateway: object) -> Object:
-    known = (*_GATEWAY_SETTINGS, _NODE_PORT, *_UPSTREAM_ONLY)
+    known = (*_GATEWAY_SETTINGS, _NODE_PORT, *_UPSTREAM_NODE_PORTS, _UPSTREAM_ADVERTISE)
     if not isinstance(gateway, Mapping):
         raise _refused("it is no mapping", f"write a mapping with the keys {', '.join(sorted(known))}")
     unknown = sorted(str(key) for key in gateway if key not in known)
@@ -145,9 +162,11 @@ def _ingressgateway(gateway: object) -> Object:
     settings: Object = {setting: given[key] for key, setting in _GATEWAY_SETTINGS.items() if key in given}
     if settings.get("inlet", INLETS[0]) not in INLETS:
         raise _refused(f"inlet is {settings['inlet']}", f"set it to {' or '.join(INLETS)}")
-    for key in _UPSTREAM_ONLY:
+    for key in _UPSTREAM_NODE_PORTS:
         if key in given:
             _port(given[key], key, LOWEST_NODE_PORT)
+    for entry in given.get(_UPSTREAM_ADVERTISE, []):
+        _address(entry, _UPSTREAM_ADVERTISE)
     if _NODE_PORT in given:
         settings["nodePort"] = {"port": _port(given[_NODE_PORT], _NODE_PORT, LOWEST_NODE_PORT)}
     if "advertise" in settings:
@@ -166,11 +185,11 @@ def _check_shapes(given: Mapping[str, Any]) -> None:
             raise _refused(f"{key} is no list of mappings", "begin each of its entries with a dash")
 
 
-def _address(entry: Mapping[str, Any]) -> Object:
+def _address(entry: Mapping[str, Any], what: str = "advertise") -> Object:
     address = entry.get("address")
     if not isinstance(address, str) or not address or set(entry) != _ADDRESS_KEYS:
-        raise _refused("an entry of advertise has not just address and port", "give each entry address and port")
-    return {"address": address, "port": _port(entry["port"], "a port of advertise", 1)}
+        raise _refused(f"an entry of {what} has not just address and port", "give each entry address and port")
+    return {"address": address, "port": _port(entry["port"], f"a port of {what}", 1)}
 
 
 def _port(value: object, what: str, lowest: int) -> int:

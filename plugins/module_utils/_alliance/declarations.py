@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names, pem
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AllowedAddresses
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import normalise_fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import check_gateway
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
@@ -23,6 +24,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publi
 RESERVED_DOMAIN = "cluster.local"
 # What the definition of IstioFederation takes (federation_crds.py), with https alone.
 _ENDPOINT = re.compile(r"https://[0-9a-zA-Z._/:\[\]-]+")
+
+_GROUPS = f"{names.FEDERATION_HOSTS} and {names.MULTICLUSTER_HOSTS}"
 
 _RENAME = {
     names.PROVIDER_ISTIO: "install Istio with a meshConfig.trustDomain and global.proxy.clusterDomain of its own",
@@ -41,6 +44,7 @@ def declared(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
             f"use one of {', '.join(PROVIDERS)}, or take the host out of the group",
         )
     yield from _peers(member, members)
+    yield from _confirmed(member, members)
     yield from _endpoint(member)
     yield from _pins(member)
     if member.external:
@@ -66,6 +70,11 @@ def _written(member: Member) -> Iterator[Finding]:
         check_gateway(member.gateway)
     except AllianceError as error:
         yield Finding("error", "gateway-invalid", f"alliance_gateway: {error.message}", error.remedy or "")
+    try:
+        AllowedAddresses.parse(member.allowed_gateway_addresses)
+    except AllianceError as error:
+        message = f"alliance_allowed_gateway_addresses: {error.message}"
+        yield Finding("error", "allowed-addresses-invalid", message, error.remedy or "")
     if member.public_services is None:
         return
     try:
@@ -93,9 +102,20 @@ def _peers(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
         yield Finding(
             "error",
             "peer-unknown",
-            f"alliance_peers names {peer}, which is not in the group istio_federation",
-            "add that host to the group, or take it out of alliance_peers",
+            f"alliance_peers names {peer}, which is in none of the groups {_GROUPS}",
+            "add that host to a group, or take it out of alliance_peers",
             neighbour=peer,
+        )
+
+
+def _confirmed(member: Member, members: Sequence[Member]) -> Iterator[Finding]:
+    for name in sorted(set(member.confirm_no_gateways) - {other.name for other in members}):
+        yield Finding(
+            "warning",
+            "confirmed-unknown",
+            f"alliance_confirm_no_gateways names {name}, which is in none of the groups {_GROUPS}",
+            "correct the name, or take it out",
+            neighbour=name,
         )
 
 

@@ -172,6 +172,7 @@ def _crd(
     private: dict[str, Any],
     columns: list[dict[str, str]],
 ) -> dict[str, Any]:
+    stale = '.status.conditions[?(@.type=="Stale")].status'
     ready = '.status.conditions[?(@.type=="PrivateMetadataExchangeReady")].status'
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -190,6 +191,8 @@ def _crd(
                     "additionalPrinterColumns": [
                         *columns,
                         _column("Ready", ready),
+                        _column("Stale", stale),
+                        _column("Last-Answer", ".status.metadataCache.privateLastFetchTimestamp", "date"),
                         _column("Age", ".metadata.creationTimestamp", "date"),
                     ],
                     "schema": {

@@ -19,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     ADVERTISE_CONFIGMAP,
     ADVERTISE_KEY,
+    GATEWAY_PORT,
     GATEWAY_PORT_NAME,
     INGRESSGATEWAY,
 )
@@ -37,16 +38,18 @@ def gateway_addresses(
     pods: Iterable[Mapping[str, Any]],
     advertise: str | None,
     port_name: str = GATEWAY_PORT_NAME,
+    advertise_key: str = ADVERTISE_KEY,
 ) -> _Answer:
     """The gateway's addresses, sorted, and what is wrong with them.
 
     service: the gateway's Service. nodes: the cluster's Nodes. pods: the gateway's Pods. advertise: the text of the
-    advertise ConfigMap's key, which wins when present. Otherwise LoadBalancer: each ingress entry, IP before hostname,
-    with the Service port port_name. NodePort: the schedulable Ready nodes that run a Ready gateway pod, ExternalIP
-    before InternalIP, with that port's nodePort. Bad advertised entries are never replaced by a guess.
+    advertise ConfigMap's key (advertise_key, for messages), which wins when present. Otherwise LoadBalancer: each
+    ingress entry, IP before hostname, with the Service port port_name. NodePort: the schedulable Ready nodes that run a
+    Ready gateway pod, ExternalIP before InternalIP, with that port's nodePort. Bad advertised entries are never
+    replaced by a guess.
     """
     if advertise is not None and advertise.strip():
-        answer = _advertised(advertise)
+        answer = _advertised(advertise, advertise_key)
         if answer is not None:
             return answer
     if service is None:
@@ -68,14 +71,14 @@ def gateway_addresses(
     )
 
 
-def _advertised(text: str) -> _Answer | None:
+def _advertised(text: str, key: str) -> _Answer | None:
     """None for an empty list: nothing is advertised then."""
     try:
-        entries = parse_json(text, max_bytes=_MAX_ADVERTISE_BYTES, what=ADVERTISE_KEY)
+        entries = parse_json(text, max_bytes=_MAX_ADVERTISE_BYTES, what=key)
     except DocumentError as error:
-        return (), (_bad_advertise(error.message),)
+        return (), (_bad_advertise(key, error.message),)
     if not isinstance(entries, list) or len(entries) > MAX_GATEWAYS:
-        return (), (_bad_advertise(f"it is not a list of at most {MAX_GATEWAYS} entries"),)
+        return (), (_bad_advertise(key, f"it is not a list of at most {MAX_GATEWAYS} entries"),)
     if not entries:
         return None
     addresses: set[GatewayAddress] = set()
@@ -84,7 +87,7 @@ def _advertised(text: str) -> _Answer | None:
         try:
             addresses.add(parse_gateway(entry))
         except ValueError as why:
-            findings.append(_bad_advertise(f"an entry is left out: {why}"))
+            findings.append(_bad_advertise(key, f"an entry is left out: {why}"))
     return tuple(sorted(addresses)), tuple(findings)
 
 
@@ -148,7 +151,11 @@ def _problem(code: str, message: str, remedy: str) -> Finding:
     return Finding("error", code, message, remedy, object=_SERVICE)
 
 
-def _bad_advertise(why: str) -> Finding:
+def _bad_advertise(key: str, why: str) -> Finding:
     return Finding(
-        "error", "advertise-invalid", why, 'the key holds [{"address": "...", "port": 15443}]', object=_ADVERTISE
+        "error",
+        "advertise-invalid",
+        why,
+        f'the key {key} holds [{{"address": "...", "port": {GATEWAY_PORT}}}]',
+        object=_ADVERTISE,
     )

@@ -2,7 +2,8 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the administrator of an external neighbour enters on the other side: one IstioFederation for each of us."""
+"""What the administrator of an external neighbour enters on the other side: one IstioFederation, or IstioMulticluster
+where both have one domain, for each of us."""
 
 from __future__ import annotations
 
@@ -13,9 +14,15 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import pem
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import federation_resource
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
+    federation_resource,
+    multicluster_resource,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import PROVIDER_DECKHOUSE
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    MODE_MULTICLUSTER,
+    PROVIDER_DECKHOUSE,
+)
 
 _SEPARATOR = "---"
 _CLUSTER = "# Cluster: "
@@ -45,7 +52,7 @@ def federation_manifests(members: Sequence[Member], external_name: str, previous
         if before and (missing or member.state is None or _lost_ca(member, before)):
             sections.append(before)
         elif missing is None:
-            sections.append(_section(member))
+            sections.append(_section(member, external.mode_with(member)))
         else:
             left_out.append(f"# Left out, {missing}: {_line(member.name)}")
     return "".join(f"{line}\n" for line in [*_header(external), *left_out]) + "".join(sections)
@@ -93,19 +100,21 @@ def _header(external: Member) -> list[str]:
     ]
 
 
-def _section(member: Member) -> str:
+def _section(member: Member, mode: str | None) -> str:
     """One document with its separator."""
     state = member.state
     # A member that was not read stands as the inventory has it.
     uuid = state.uuid if state else ""
     prints = [*state.root_fingerprints] if state else [*member.root_fingerprints]
-    resource = federation_resource(
-        member.resource_name,
-        trust_domain=member.domain,
-        endpoint=str(member.known_endpoint),
-        ca=_certificates(member.known_ca),
-        insecure=member.insecure,
-    )
+    name, endpoint, ca = member.resource_name, str(member.known_endpoint), _certificates(member.known_ca)
+    if mode == MODE_MULTICLUSTER:
+        resource = multicluster_resource(
+            name, endpoint=endpoint, flat_network=member.flat_network, ca=ca, insecure=member.insecure
+        )
+    else:
+        resource = federation_resource(
+            name, trust_domain=member.domain, endpoint=endpoint, ca=ca, insecure=member.insecure
+        )
     # Whose object it is on the other side is not for us to say.
     del resource["metadata"]["labels"]
     lines = [

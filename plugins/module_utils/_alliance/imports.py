@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    MAX_PORTS_AT_GATEWAYS,
     FederationMetadata,
     GatewayAddress,
     ServicePort,
@@ -128,7 +129,21 @@ def _take(source: ImportSource, hosts: dict[str, _Host], findings: list[Finding]
                     object=service.hostname,
                 )
             )
-        host.endpoints.update((gateway, source.locality or "") for gateway in gateways)
+        endpoints = host.endpoints | {(gateway, source.locality or "") for gateway in gateways}
+        if len(endpoints) * len(host.ports) > MAX_PORTS_AT_GATEWAYS:
+            findings.append(
+                Finding(
+                    "error",
+                    "service-refused",
+                    f"with its gateways there would be {len(endpoints)} endpoints of {len(host.ports)} ports, too many"
+                    " for one object: they are left out",
+                    "name fewer gateways for the neighbour",
+                    neighbour=source.name,
+                    object=service.hostname,
+                )
+            )
+            continue
+        host.endpoints = endpoints
         taken.append(service.hostname)
     return taken
 

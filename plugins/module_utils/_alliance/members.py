@@ -14,12 +14,19 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import base_url
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    FEDERATION_HOSTS,
+    MODE_FEDERATION,
+    MODE_MULTICLUSTER,
+    MODE_UNKNOWN,
+    MULTICLUSTER_HOSTS,
     PROVIDER_DECKHOUSE,
     PROVIDER_EXTERNAL,
     PROVIDER_ISTIO,
 )
 
 PROVIDERS = (PROVIDER_ISTIO, PROVIDER_DECKHOUSE, PROVIDER_EXTERNAL)
+
+_MODES = {FEDERATION_HOSTS: MODE_FEDERATION, MULTICLUSTER_HOSTS: MODE_MULTICLUSTER}
 
 # The inventory's variables, by the field of Member that they fill.
 VARIABLES = {
@@ -35,9 +42,21 @@ VARIABLES = {
     "ignored_findings": "alliance_ignored_findings",
     "gateway": "alliance_gateway",
     "public_services": "alliance_public_services",
+    "flat_network": "alliance_flat_network",
+    "allowed_gateway_addresses": "alliance_allowed_gateway_addresses",
+    "confirm_no_gateways": "alliance_confirm_no_gateways",
 }
-_FLAGS = frozenset({"insecure", "trust_on_first_use"})
-_LISTS = frozenset({"root_fingerprints", "peers", "ignored_findings", "public_services"})
+_FLAGS = frozenset({"insecure", "trust_on_first_use", "flat_network"})
+_LISTS = frozenset(
+    {
+        "root_fingerprints",
+        "peers",
+        "ignored_findings",
+        "public_services",
+        "allowed_gateway_addresses",
+        "confirm_no_gateways",
+    }
+)
 # Kept as they were written, to be checked before anything is made of them.
 _RAW = frozenset({"gateway", "public_services"})
 _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
@@ -47,12 +66,15 @@ _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 class Member:
     """One host of the inventory.
 
-    C(state) is None for a cluster that could not be read in this run, and always for an external one, whose API we
-    have no access to. C(unusable) has the variables that could not be resolved, each with the reason.
+    C(modes): by its groups, how it may be joined with others. C(flat_network): multicluster neighbours reach its pods
+    without a gateway. C(confirm_no_gateways): the neighbours of which it is believed that they have none. C(state) is
+    None for a cluster that could not be read in this run, and always for an external one, whose API we have no access
+    to. C(unusable) has the variables that could not be resolved, each with the reason.
     """
 
     name: str
     provider: str = PROVIDER_ISTIO
+    modes: tuple[str, ...] = (MODE_FEDERATION,)
     declared_domain: str | None = None
     endpoint: str | None = None
     ca: str | None = None
@@ -64,6 +86,9 @@ class Member:
     ignored_findings: tuple[str, ...] = field(default_factory=tuple)
     gateway: Any = None
     public_services: Any = None
+    flat_network: bool = False
+    allowed_gateway_addresses: tuple[str, ...] = ()
+    confirm_no_gateways: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
     state: ClusterState | None = None
 
@@ -106,8 +131,20 @@ class Member:
         """The name of the IstioFederation resource that stands for this member in its neighbours."""
         return resource_name(self.name)
 
-    def neighbours(self, members: Iterable[Member]) -> list[Member]:
-        """The members that this one exchanges services with: its peers, or everybody else. Never itself.
+    def mode_with(self, other: Member) -> str | None:
+        """How this cluster and another are joined: C(multicluster) with one domain, C(federation) with two.
+
+        None when they share no group; also for two clusters in both groups, one of whose domains is not known now.
+        """
+        shared = set(self.modes) & set(other.modes)
+        if len(shared) < 2:
+            return next(iter(shared), None)
+        if not self.domain or not other.domain:
+            return None
+        return MODE_MULTICLUSTER if self.domain == other.domain else MODE_FEDERATION
+
+    def neighbours(self, members: Iterable[Member], mode: str | None = None) -> list[Member]:
+        """The members that this one is joined with, in one mode or in any: its peers, or everybody. Never itself.
 
         Two external members are no neighbours here: what they are to each other is not ours to configure or to know.
         """
@@ -115,6 +152,8 @@ class Member:
             member
             for member in members
             if member.name != self.name
+            and set(self.modes) & set(member.modes)
+            and (mode is None or self.mode_with(member) == mode)
             and not (self.external and member.external)
             and (self.peers is None or member.name in self.peers)
             and member.lists(self.name)
@@ -124,17 +163,22 @@ class Member:
         """Whether this member has a cluster among its peers: an edge exists when both sides want it."""
         return self.peers is None or name in self.peers
 
-    def as_neighbour(self, hold: str = "") -> dict[str, Any]:
-        """What another cluster's modules need to know of this one (their option C(neighbours)).
+    def as_neighbour(self, own: Member, hold: str = "") -> dict[str, Any]:
+        """What the modules of the cluster C(own) need to know of this one (their option C(neighbours)).
 
         With C(hold), the reason why, they keep what they have of it and take nothing new.
         """
-        state = self.state
+        state, mode = self.state, own.mode_with(self)
+        if mode is None:
+            hold = hold or "it is in both groups, and whether its trust domain is the same is not known now"
+        # All clusters of a multicluster have one domain. Where the mode is not known, that of an earlier run counts.
+        domain = self.domain or (own.domain if mode != MODE_FEDERATION else "")
         return {
             "name": self.name,
+            "mode": mode or MODE_UNKNOWN,
             # One that is not known is held; it must not make the modules refuse the others.
             "provider": self.provider if self.provider in PROVIDERS else PROVIDER_ISTIO,
-            "trust_domain": self.domain or None,
+            "trust_domain": domain or None,
             "metadata_endpoint": self.known_endpoint,
             "metadata_ca": self.known_ca,
             "metadata_insecure": self.insecure,
@@ -142,6 +186,8 @@ class Member:
             # Who has an API that speaks for it is never believed at first sight.
             "trust_on_first_use": self.trust_on_first_use and self.external,
             "locality": self.locality,
+            "flat_network": self.flat_network,
+            "confirm_no_gateways": self.name in own.confirm_no_gateways,
             "hold": hold,
             "state": state.to_dict() if state else None,
         }
@@ -183,8 +229,11 @@ def _member(name: str, variables: Mapping[str, Any], state: Any) -> Member:
             unusable.append(f"{variable}: {_reason(error)}")
     if values.get("provider") == PROVIDER_EXTERNAL:
         state = None
+    groups = variables.get("group_names") or ()
+    modes = tuple(mode for group, mode in _MODES.items() if group in groups)
     return Member(
         name=str(name),
+        modes=modes or (MODE_FEDERATION,),
         state=ClusterState.from_dict(_plain(state, keep_lists=True)) if state else None,
         unusable=tuple(unusable),
         **values,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_FEDERATION
 
 HEADINGS = ("CLUSTER", "NEIGHBOUR", "TRUST DOMAIN", "TRUST", "SERVICES", "CHANGES", "PROBLEMS")
 
@@ -42,31 +43,42 @@ def finding_lines(findings: Iterable[Mapping[str, str]]) -> list[str]:
     return lines
 
 
-def alliance_table(members: Sequence[Member], results: Mapping[str, HostResult]) -> list[str]:
-    """The lines of the table clusters x neighbours, with the problems below it."""
+def alliance_table(
+    members: Sequence[Member],
+    results: Mapping[str, HostResult],
+    *,
+    shown: Iterable[str] | None = None,
+    mode: str = MODE_FEDERATION,
+) -> list[str]:
+    """The lines of the table clusters x neighbours, with the problems below it.
+
+    Of C(members), those that are C(shown) (all without it), and their neighbours that are joined in one mode.
+    """
+    wanted = {member.name for member in members} if shown is None else set(shown)
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
-    for member in members:
+    for member in (member for member in members if member.name in wanted):
         result = results.get(member.name)
-        neighbours = member.neighbours(members)
+        neighbours = [item for item in member.neighbours(members) if member.mode_with(item) in (mode, None)]
         rows += [_row(member, neighbour, result, first=neighbour is neighbours[0]) for neighbour in neighbours]
         if not neighbours:
             rows.append((member.name, "-", "", "", "", _changes(member, result), "it has no neighbour"))
         if member.state is None and not member.external:
             problems.append(f"ERROR {member.name}: its API could not be read in this run; nothing there was changed")
-        problems += [_failure_line(member, failure) for failure in result.failures] if result else []
+        failures = result.failures if result else ()
+        problems += [f"ERROR {member.name}: {without_cluster(member.name, failure)}" for failure in failures]
         for step in (result.trust, result.imports) if result else ():
             problems += finding_lines((step or {}).get("findings") or [])
         for finding in result.findings if result else ():
             problems += finding_lines([{**finding, "cluster": finding.get("cluster") or member.name}])
-    return [*_aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
+    return [*aligned([HEADINGS, *rows]), *(["", *problems] if problems else [])]
 
 
-def _failure_line(member: Member, failure: str) -> str:
-    """An error's text names its cluster already (AllianceError); other tools' texts don't."""
-    cluster = f"cluster {member.name}"
+def without_cluster(name: str, failure: str) -> str:
+    """An error's text, without the name of its cluster: AllianceError begins with it, other tools' texts don't."""
+    cluster = f"cluster {name}"
     named = failure.startswith((f"{cluster}:", f"{cluster},"))
-    return f"ERROR {member.name}: {failure[len(cluster) + 1 :].lstrip() if named else failure}"
+    return failure[len(cluster) + 1 :].lstrip() if named else failure
 
 
 def _row(member: Member, neighbour: Member, result: HostResult | None, *, first: bool) -> tuple[str, ...]:
@@ -104,6 +116,7 @@ def _changes(member: Member, result: HostResult | None) -> str:
     return "-" if result is None or member.external else str(result.changes)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose rows have equally many cells."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

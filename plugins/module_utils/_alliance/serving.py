@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import load_certificate
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
+    key_usage,
+    load_certificate,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import CertificateError
 
 try:
@@ -48,7 +51,7 @@ def make_ca(common_name: str, now: datetime.datetime) -> Issued:
     builder = (
         _builder(name, name, key.public_key(), now, CA_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(identifier, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
     )
@@ -64,7 +67,7 @@ def make_leaf(ca: Issued, names: Sequence[str], now: datetime.datetime) -> Issue
     builder = (
         _builder(subject, ca_certificate.subject, key.public_key(), now, LEAF_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
@@ -115,14 +118,6 @@ def _builder(subject: Any, issuer: Any, key: Any, now: datetime.datetime, days: 
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=days))
     )
-
-
-def _key_usage(**used: bool) -> Any:
-    bits = (
-        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-        "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
-    )  # fmt: skip
-    return x509.KeyUsage(**{bit: used.get(bit, False) for bit in bits})
 
 
 def _general_names(names: Sequence[str]) -> list[Any]:

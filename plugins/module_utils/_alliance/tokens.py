@@ -15,7 +15,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import (
@@ -39,6 +39,8 @@ except ImportError:
 
 ALGORITHM = "EdDSA"
 MAX_TOKEN_CHARACTERS = 4096
+# A caller has two keys while it replaces one by another.
+MOST_KEYS = 2
 # Clocks of neighbours may differ by this much; a token made "in the future" is still theirs.
 NOT_BEFORE_LEEWAY = 30.0
 
@@ -64,25 +66,35 @@ def sign_token(private_pem: str, *, subject: str, audience: str, scope: str, now
     return jwt.encode(claims, load_private_key(private_pem), algorithm=ALGORITHM)
 
 
-def verify_token(token: str, *, audience: str, scope: str, public_keys: Mapping[str, str], now: float) -> str:
-    """The subject (clusterUUID) of a valid token. public_keys: clusterUUID to public key PEM.
+def verify_token(
+    token: str, *, audience: str, scope: str, public_keys: Mapping[str, str | Sequence[str]], now: float
+) -> str:
+    """The subject (clusterUUID) of a valid token. public_keys: clusterUUID to public key PEM, or to MOST_KEYS of them.
 
     Raises TokenError with .reason malformed, algorithm, issuer, audience, scope, expired, not-yet-valid, subject or
-    signature. For a token of acceptable size the same signature check is done whatever the outcome.
+    signature. For a token of acceptable size the same signature checks are done whatever the outcome.
     """
     claims, reason = _read(token)
     subject = claims.get("sub")
-    key_pem = _usable_key(public_keys.get(subject)) if isinstance(subject, str) else ""
+    known = _usable_keys(public_keys.get(subject)) if isinstance(subject, str) else []
     # An unreadable token is replaced by one that can be checked; its result is not looked at.
-    signature_holds = _signature_holds(_stand_in_token() if reason else token, key_pem or _stand_in_pem())
+    checked = _stand_in_token() if reason else token
+    held = [_signature_holds(checked, key) for key in (*known, *[_stand_in_pem()] * (MOST_KEYS - len(known)))]
+    signature_holds = any(held[: len(known)])
     reason = reason or _claims_problem(claims, audience, scope, now)
-    if not reason and not key_pem:
+    if not reason and not known:
         reason = "subject"
     if not reason and not signature_holds:
         reason = "signature"
     if reason:
         raise TokenError(reason)
     return str(subject)
+
+
+def token_expiry(token: str) -> float:
+    """When a token ends, in unix seconds, as it says itself; 0 when it doesn't say. Nothing of it is verified."""
+    expires = _read(token)[0].get("exp")
+    return float(str(expires)) if _is_number(expires) else 0.0
 
 
 def _read(token: object) -> tuple[dict[str, object], str]:
@@ -132,12 +144,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _usable_key(key_pem: str | None) -> str:
+def _usable_keys(given: str | Sequence[str] | None) -> list[str]:
+    listed = [given or ""] if given is None or isinstance(given, str) else [*given]
+    # As many are looked at whatever was given.
+    keys = [*listed, *[""] * MOST_KEYS][:MOST_KEYS]
+    return [key for key in keys if _is_usable(key or _stand_in_pem()) and key]
+
+
+def _is_usable(key_pem: str) -> bool:
     try:
-        load_public_key(key_pem or _stand_in_pem())
+        load_public_key(key_pem)
     except KeyPairError:
-        return ""
-    return key_pem or ""
+        return False
+    return True
 
 
 def _signature_holds(token: str, key_pem: str) -> bool:

@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.endpoint import base_url
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     cached_public,
-    federation_resource,
     proved_public,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
@@ -34,24 +32,23 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pla
     platform_differs,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
-    ProofError,
     contested,
     uuid_owners,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.roots import borrowed
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import (
     UNKNOWN_ENDPOINT,
     Introduction,
     carried_over,
     clock_findings,
+    insecure_findings,
     introduce,
+    neighbour_resource,
     public_finding,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL
 
 Object = dict[str, Any]
-
-# All annotations of an object together may have 256 KiB.
-_MOST_REMEMBERED_BYTES = 192 * 1024
 
 
 @dataclass
@@ -73,12 +70,14 @@ def exchange_for_platform(
     own_uuid: str,
     set_id: str,
     *,
+    own_roots: Sequence[str] = (),
     planning: bool = False,
 ) -> PlatformTrust:
     """Ask every neighbour who it is, and decide whom the platform is told of. Never raises for a neighbour's sake.
 
-    federations: all IstioFederation resources by name; those with the label of the ApplySet C(set_id) are ours. One of
+    federations: all resources of neighbours by name; those with the label of the ApplySet C(set_id) are ours. One of
     ours stays as it is while its neighbour is away or not proved. own_uuid: empty when the cluster doesn't tell it.
+    own_roots: certificates of its own CA, which nobody else may give out as theirs.
     """
     trust = PlatformTrust()
     ours = {name: resource for name, resource in federations.items() if _set_of(resource) == set_id}
@@ -99,7 +98,10 @@ def exchange_for_platform(
         if isinstance(answer, Introduction)
     }
     remembered = {item.resource_name: proved_public(ours.get(item.resource_name)) for item in known}
-    refused = contested(proved, uuid_owners(known, remembered))
+    refused = {
+        **borrowed(known, proved, remembered, own_roots),
+        **contested(proved, uuid_owners(known, remembered)),
+    }
     for neighbour, answer in zip(free, answers, strict=True):
         resource = ours.get(neighbour.resource_name)
         result = refused.get(neighbour.resource_name) or answer
@@ -108,7 +110,7 @@ def exchange_for_platform(
         else:
             trust.findings.append(public_finding(neighbour, result, kept=resource is not None))
             _keep(trust, neighbour, resource)
-    trust.findings += clock_findings(free, answers)
+    trust.findings += clock_findings(free, answers) + insecure_findings(known)
     return trust
 
 
@@ -119,13 +121,7 @@ def _set_of(resource: Mapping[str, Any]) -> str | None:
 
 def _introduced(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> Introduction:
     """Proved against what we remember. The platform's cache is no proof: it holds what somebody answered."""
-    answer = introduce(neighbour, proved_public(resource), own_uuid, planning=planning and resource is None)
-    if len(answer.document.render()) > _MOST_REMEMBERED_BYTES:
-        raise ProofError(
-            f"its public document is longer than the {_MOST_REMEMBERED_BYTES} bytes that can be remembered",
-            remedy="remove roots that are no longer needed there",
-        )
-    return answer
+    return introduce(neighbour, proved_public(resource), own_uuid, planning=planning and resource is None)
 
 
 def _taken(neighbour: Neighbour, foreign: Mapping[str, Object], set_id: str) -> Finding | None:
@@ -144,9 +140,10 @@ def _taken(neighbour: Neighbour, foreign: Mapping[str, Object], set_id: str) -> 
             "error",
             "federation-taken",
             f"it is not ours and has {common}, which is left out",
-            f"delete it, or give it to the alliance: kubectl label istiofederation {name} {PART_OF_LABEL}={set_id}",
+            f"delete it, or give it to the alliance: kubectl label {foreign[name]['kind'].lower()} {name}"
+            f" {PART_OF_LABEL}={set_id}",
             neighbour=neighbour.name,
-            object=f"{names.FEDERATION_KIND} {name}",
+            object=f"{foreign[name]['kind']} {name}",
         )
     return None
 
@@ -170,17 +167,12 @@ def _same_endpoint(one: object, other: str) -> bool:
 
 def _tell(trust: PlatformTrust, neighbour: Neighbour, document: PublicMetadata, resource: Object | None) -> None:
     name = neighbour.resource_name
-    trust.resources[name] = federation_resource(
-        name,
-        trust_domain=str(neighbour.trust_domain),
-        endpoint=base_url(neighbour.endpoint or UNKNOWN_ENDPOINT),
-        ca=neighbour.ca,
-        insecure=neighbour.insecure,
-        proved=document.render().decode(),
+    trust.resources[name] = neighbour_resource(
+        neighbour, base_url(neighbour.endpoint or UNKNOWN_ENDPOINT), proved=document.render().decode()
     )
     trust.trusted[name] = fingerprints(document)
     held = _cache(resource)
-    difference = difference_from(held, document) if held is not None else ""
+    difference = difference_from(held, document, neighbour.state) if held is not None else ""
     if difference:
         trust.findings.append(platform_differs(neighbour, difference, neighbour.endpoint))
 

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
     fingerprint,
     normalise_fingerprint,
     split_certificates,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
@@ -27,17 +27,19 @@ def platform_differs(neighbour: Neighbour, difference: str, endpoint: object) ->
         "the platform asks again each minute: run again after that. When it stays, somebody else answers it at"
         f" {endpoint or 'its metadata endpoint'}: compare what that name leads to in the cluster and on this machine",
         neighbour=neighbour.name,
-        object=f"{names.FEDERATION_KIND} {neighbour.resource_name}",
+        object=f"{neighbour.kind} {neighbour.resource_name}",
     )
 
 
-def difference_from(held: PublicMetadata, proved: PublicMetadata) -> str:
-    """In what that counts a platform's copy differs from what was proved; empty when it doesn't."""
-    return (
-        _other_uuid(held, proved.cluster_uuid, "proved is")
-        or _other_roots(held, set(fingerprints(proved)), "proved is")
-        or _other_key(held, proved.authn_key_pub, "was proved")
+def difference_from(held: PublicMetadata, proved: PublicMetadata, state: ClusterState | None) -> str:
+    """In what that counts a platform's copy differs from what was proved; empty when it doesn't.
+
+    state: what the neighbour's API says, which names two keys while they are rotated; None when it can't be read.
+    """
+    different = _other_uuid(held, proved.cluster_uuid, "proved is") or _other_roots(
+        held, set(fingerprints(proved)), "proved is"
     )
+    return different or ("" if _rotating(held, state) else _other_key(held, proved.authn_key_pub, "was proved"))
 
 
 def difference_from_known(held: PublicMetadata, neighbour: Neighbour, remembered: PublicMetadata | None) -> str:
@@ -57,7 +59,7 @@ def difference_from_known(held: PublicMetadata, neighbour: Neighbour, remembered
     if different:
         return different
     if state is not None and state.authn_key_pub:
-        return _other_key(held, state.authn_key_pub, "its API has")
+        return "" if _rotating(held, state) else _other_key(held, state.authn_key_pub, "its API has")
     return _other_key(held, remembered.authn_key_pub, "was proved") if remembered is not None else ""
 
 
@@ -90,6 +92,12 @@ def _other_roots(held: PublicMetadata, known: set[str], source: str) -> str:
     if set(roots) == known:
         return ""
     return f"the platform holds the root {', '.join(roots)}, {source} {', '.join(sorted(known))}"
+
+
+def _rotating(held: PublicMetadata, state: ClusterState | None) -> bool:
+    """Whether the platform's key is one of two that count now; it asks again each minute, within the overlap."""
+    keys = (state.authn_key_pub, state.previous_authn_key_pub) if state is not None else ()
+    return all(keys) and held.authn_key_pub.strip() in {str(key).strip() for key in keys}
 
 
 def _other_key(held: PublicMetadata, known: str, source: str) -> str:

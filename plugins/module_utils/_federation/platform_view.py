@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a platform (Deckhouse) says of its neighbours in the status of the IstioFederation resources."""
+"""What a platform (Deckhouse) says of its neighbours in the status of their resources."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.condi
     DATAPLANE_READY,
     PRIVATE_READY,
     PUBLIC_READY,
+    REMOTE_API_READY,
     condition,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
@@ -36,7 +37,12 @@ Object = dict[str, Any]
 _MOST_NAMED = 5
 
 # The conditions that tell of a federation, by the first part of the codes of findings. Others are none of ours.
-_CONDITIONS = {PUBLIC_READY: "public", PRIVATE_READY: "private", DATAPLANE_READY: "dataplane"}
+_CONDITIONS = {
+    PUBLIC_READY: "public",
+    PRIVATE_READY: "private",
+    REMOTE_API_READY: "api",
+    DATAPLANE_READY: "dataplane",
+}
 # Reasons of a condition that only say that the platform has not come so far.
 _NOT_YET = frozenset({"AwaitingPublic", "AwaitingPrivate"})
 _REMEDIES = {
@@ -70,8 +76,8 @@ def platform_view(
 ) -> PlatformView:
     """What the platform knows of the neighbours.
 
-    federations: all IstioFederation resources by name. While C(planning) (check mode), a resource that is not there is
-    no error: the real run would have made it.
+    federations: all IstioFederation and IstioMulticluster resources by name. While C(planning) (check mode), a resource
+    that is not there is no error: the real run would have made it.
     """
     view = PlatformView()
     for neighbour in neighbours:
@@ -89,7 +95,7 @@ def _resource_of(neighbour: Neighbour, federations: Mapping[str, Object]) -> Obj
         return federations[neighbour.resource_name]
     for name in sorted(federations):
         domain = (federations[name].get("spec") or {}).get("trustDomain")
-        if domain and domain == neighbour.trust_domain:
+        if domain and domain == neighbour.trust_domain and not neighbour.multicluster:
             return federations[name]
     return None
 
@@ -101,7 +107,7 @@ def _missing(neighbour: Neighbour, *, planning: bool) -> Finding:
         "the platform is not told of it",
         "see why it was not proved, and run the role root_exchange",
         neighbour=neighbour.name,
-        object=f"{names.FEDERATION_KIND} {neighbour.resource_name}",
+        object=f"{neighbour.kind} {neighbour.resource_name}",
     )
 
 
@@ -130,7 +136,7 @@ def _look_at(view: PlatformView, neighbour: Neighbour, resource: Object) -> None
 def _not_as_proved(neighbour: Neighbour, resource: Object, held: PublicMetadata) -> list[Finding]:
     """What the platform took since the neighbour was proved."""
     proved = proved_public(resource)
-    difference = difference_from(held, proved) if proved is not None else ""
+    difference = difference_from(held, proved, neighbour.state) if proved is not None else ""
     if not difference:
         return []
     return [platform_differs(neighbour, difference, (resource.get("spec") or {}).get("metadataEndpoint"))]
@@ -138,19 +144,21 @@ def _not_as_proved(neighbour: Neighbour, resource: Object, held: PublicMetadata)
 
 def _offer_problems(neighbour: Neighbour, resource: Object, private: Mapping[str, Any]) -> list[Finding]:
     """What the platform has taken from a neighbour without a question."""
-    place = f"{names.FEDERATION_KIND} {resource['metadata']['name']}"
+    place = f"{resource['kind']} {resource['metadata']['name']}"
     findings = []
-    if not private.get("ingressGateways"):
+    if not private.get("ingressGateways") and not neighbour.flat_network:
         findings.append(
             Finding(
                 "error",
                 "neighbour-without-gateway",
-                "it names no ingress gateway: the platform has taken its services away",
+                "it names no ingress gateway: the platform can't reach its services any more",
                 "give its gateway an address, or advertise one there",
                 neighbour=neighbour.name,
                 object=place,
             )
         )
+    if neighbour.multicluster:
+        return findings
     domain = (resource.get("spec") or {}).get("trustDomain") or neighbour.trust_domain
     foreign = _foreign_hosts(private.get("publicServices"), str(domain or ""))
     if foreign:
@@ -206,15 +214,15 @@ def _conditions(neighbour: Neighbour, resource: Object) -> tuple[list[Finding], 
 
 def _failed(neighbour: Neighbour, resource: Object, code: str, message: str) -> Finding:
     name = resource["metadata"]["name"]
-    remedy = _REMEDIES.get(code.partition("-")[2], "kubectl describe istiofederation {name}")
+    remedy = _REMEDIES.get(code.partition("-")[2], "kubectl describe {kind} {name}")
     endpoint = (resource.get("spec") or {}).get("metadataEndpoint") or "its metadata endpoint"
     return Finding(
         "error",
         code,
         message,
-        remedy.format(endpoint=endpoint, name=name),
+        remedy.format(endpoint=endpoint, name=name, kind=neighbour.kind.lower()),
         neighbour=neighbour.name,
-        object=f"{names.FEDERATION_KIND} {name}",
+        object=f"{neighbour.kind} {name}",
     )
 
 
@@ -226,5 +234,5 @@ def _waiting(neighbour: Neighbour, resource: Object, messages: Sequence[str]) ->
         "; ".join(messages) or "the platform has not asked it yet",
         "it asks once a minute: run again after that",
         neighbour=neighbour.name,
-        object=f"{names.FEDERATION_KIND} {name}",
+        object=f"{neighbour.kind} {name}",
     )

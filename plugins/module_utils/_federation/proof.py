@@ -5,14 +5,16 @@
 """Is this document really the neighbour's? What must hold before a root or a key is trusted.
 
 A member's identity is read twice, through its API and from its exporter, and both must agree; one that only its
-exporter knows, as every external neighbour, needs pins. What was proved once is remembered in the IstioFederation
-status and compared ever after.
+exporter knows, as every external neighbour, needs pins. What was proved once is remembered in the status of its
+IstioFederation or IstioMulticluster and compared ever after.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import (
     fingerprint,
@@ -23,6 +25,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.clust
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.key_change import key_change_end
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import resource_name
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 
@@ -41,7 +44,10 @@ class ProofError(AllianceError):
 def prove(
     document: PublicMetadata, neighbour: Neighbour, remembered: PublicMetadata | None, own_uuid: str
 ) -> PublicMetadata:
-    """The document, when it is the neighbour's. Raises ProofError that names both sides of a difference."""
+    """The document, when it is the neighbour's. Raises ProofError that names both sides of a difference.
+
+    Of several roots, as during a rotation, those that have no pin are left out where there are pins.
+    """
     if document.cluster_uuid == own_uuid:
         raise ProofError(
             f"its metadata endpoint answers with this cluster's own clusterUUID {own_uuid}: the cluster lists itself",
@@ -52,7 +58,7 @@ def prove(
         raise ProofError(
             f"its clusterUUID was {remembered.cluster_uuid} and is now {document.cluster_uuid}",
             reason="ClusterUUIDMismatch",
-            remedy=f"when the cluster was made anew, delete the resource IstioFederation {neighbour.resource_name}"
+            remedy=f"when the cluster was made anew, delete the resource {neighbour.kind} {neighbour.resource_name}"
             " in this cluster and run again; otherwise somebody else answers at its endpoint",
         )
     if document.trust_domain and document.trust_domain != neighbour.trust_domain:
@@ -60,12 +66,41 @@ def prove(
             f"its exporter says trust domain {document.trust_domain}, expected is {neighbour.trust_domain}",
             remedy="correct alliance_trust_domain or alliance_metadata_endpoint",
         )
-    compare_pins(document, neighbour)
+    believed = _pinned(document, neighbour)
     if neighbour.state is not None:
         _compare_api(document, neighbour.state)
-    else:
-        _compare_memory(document, remembered, neighbour)
-    return document
+        # With an API nobody needs the word of its key of before, which would only make one more change when it ends.
+        return replace(believed, key_change=None)
+    _compare_memory(believed, remembered, neighbour)
+    return believed
+
+
+def rotation_finding(
+    published: PublicMetadata, believed: PublicMetadata, remembered: PublicMetadata | None, neighbour: Neighbour
+) -> Finding | None:
+    """What is to be said of a neighbour's roots while it rotates on its own; None when there is nothing.
+
+    C(published) is what its exporter says, C(believed) what prove() made of it.
+    """
+    if published != believed:
+        waiting = _fingerprints(published.root_ca) - _fingerprints(believed.root_ca)
+        return Finding(
+            "warning",
+            "root-not-pinned",
+            f"its exporter publishes the root {_joined(waiting)} too, which is not pinned and not trusted yet",
+            "ask its administrator, and add the fingerprint to alliance_root_fingerprints before it signs with it",
+        )
+    if remembered is None or neighbour.state is not None or neighbour.root_fingerprints:
+        return None
+    added = _fingerprints(believed.root_ca) - _fingerprints(remembered.root_ca)
+    if not added:
+        return None
+    return Finding(
+        "warning",
+        "root-followed",
+        f"its exporter publishes the root {_joined(added)} beside one that was trusted, and it is trusted from now on",
+        "ask its administrator whether it rotates its root; pins would have asked before",
+    )
 
 
 def clock_finding(server_time: float | None, now: float) -> Finding | None:
@@ -154,6 +189,20 @@ def compare_pins(document: PublicMetadata, neighbour: Neighbour) -> None:
         )
 
 
+def _pinned(document: PublicMetadata, neighbour: Neighbour) -> PublicMetadata:
+    """The document with the roots that are pinned; all where there are no pins. Raises ProofError when none is."""
+    if not neighbour.root_fingerprints:
+        return document
+    pins = {normalise_fingerprint(text) for text in neighbour.root_fingerprints}
+    roots = split_certificates(document.root_ca)
+    kept = [root for root in roots if fingerprint(root) in pins]
+    if len(kept) == len(roots):
+        return document
+    if not kept:
+        compare_pins(document, neighbour)
+    return replace(document, root_ca="".join(kept))
+
+
 def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
     # A Deckhouse cluster need not tell its clusterUUID through its API: then roots and key speak for it.
     if state.uuid and document.cluster_uuid != state.uuid:
@@ -178,7 +227,9 @@ def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
             "its exporter publishes a public key, but its API has no key pair yet",
             remedy="let the run finish for that cluster",
         )
-    if document.authn_key_pub.strip() != state.authn_key_pub.strip():
+    # While it rotates its key pair, its exporter may not have read the new key yet.
+    known = {key.strip() for key in (state.authn_key_pub, state.previous_authn_key_pub) if key}
+    if document.authn_key_pub.strip() not in known:
         raise ProofError(
             "its exporter publishes another public key than its API has",
             remedy="somebody else answers at its endpoint, or its exporter has not read its new key yet: run again",
@@ -186,9 +237,10 @@ def _compare_api(document: PublicMetadata, state: ClusterState) -> None:
 
 
 def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None, neighbour: Neighbour) -> None:
-    """Only the exporter speaks: pins vouch for new roots, nothing but its API vouches for a new key.
+    """Only the exporter speaks: pins vouch for new roots, nothing but its API or its key of before for a new key.
 
-    An external neighbour has no API that could: its administrator vouches for it.
+    An external neighbour has no API that could: its administrator vouches for it. One that was trusted on first use may
+    add a root to one that was trusted, and take away one of them, which is how a root is rotated.
     """
     pinned, external = bool(neighbour.root_fingerprints), neighbour.external
     unread = "" if external else ", and its API can't be read"
@@ -206,18 +258,31 @@ def _compare_memory(document: PublicMetadata, remembered: PublicMetadata | None,
             remedy=remedy,
         )
     old, new = _fingerprints(remembered.root_ca), _fingerprints(document.root_ca)
-    if new != old and not pinned:
+    followed = neighbour.trust_on_first_use and old & new
+    if new != old and not pinned and not followed:
         raise ProofError(
             f"its exporter now publishes the root {_joined(new)}, known is {_joined(old)}{unread}", remedy=remedy
         )
-    if document.authn_key_pub != remembered.authn_key_pub:
-        anew = f"ask its administrator and then delete the resource IstioFederation {neighbour.resource_name} in this"
+    if document.authn_key_pub != remembered.authn_key_pub and not _vouched(document, remembered, time.time()):
+        anew = f"ask its administrator and then delete the resource {neighbour.kind} {neighbour.resource_name} in this"
         raise ProofError(
             f"its exporter now publishes another public key than the one that is known{unread}",
             remedy=f"{anew} cluster and run again"
             if external
             else f"make its API reachable; if there is none, {anew} cluster",
         )
+
+
+def _vouched(document: PublicMetadata, remembered: PublicMetadata, now: float) -> bool:
+    """Whether one of both keys was replaced by the other, by its own word: a replica may be behind the others."""
+    changes = (
+        (document.key_change, remembered.authn_key_pub, document.authn_key_pub),
+        (remembered.key_change, document.authn_key_pub, remembered.authn_key_pub),
+    )
+    return any(
+        key_change_end(change, subject=remembered.cluster_uuid, before=before, after=after, now=now)
+        for change, before, after in changes
+    )
 
 
 def _fingerprints(pem: str) -> set[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import PRIVATE_READY, condition
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AddressRules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
     GatewayAddress,
@@ -22,7 +22,6 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.error
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import (
     Failure,
     cached_private,
-    cached_public,
     last_known_good,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
@@ -32,38 +31,49 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.impor
     compute_imports,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publishing import planned_document
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.staleness import (
+    NEVER,
+    Staleness,
+    StalePolicy,
+    staleness,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import Identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proof import (
-    ProofError,
-    contested,
-    prove,
-    uuid_owners,
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.signed import (
+    NOT_THERE_YET,
+    UNAUTHORIZED,
+    UNAUTHORIZED_PAUSES_SECONDS,
+    ask_signed,
+    open_to,
+    patience,
+    private_finding_code,
+    refusals,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient, NeighbourError
+from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
 
 Object = dict[str, Any]
 
-UNAUTHORIZED = 401
-# A neighbour's exporter takes our key up through a watch, a moment after it was written.
-UNAUTHORIZED_PAUSES_SECONDS = (0.3, 0.7, 1.5)
-# Deckhouse asks its neighbours for their keys once a minute, and its exporter sees them in a mounted Secret, which the
-# kubelet renews about once a minute. Only the first run waits for that.
-PLATFORM_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, *(15.0,) * 9)
-# Failures of a member whose real run has not come so far: a plan takes what its API says it will publish.
-NOT_THERE_YET = frozenset({"AwaitingPublic", "FetchFailed", "NonOKResponse", "TokenGenerationFailed"})
+_ANY_READER = AddressRules()
+_KEPT = " (what was known of it stays)"
 # What a plan shows where only the real run can know.
 UNKNOWN_GATEWAY = GatewayAddress("known-after-apply.invalid", 15443)
 
 
 @dataclass
 class Learnt:
-    """What was fetched. C(outcomes) by resource name; C(sources) is what imports are computed from."""
+    """What was fetched. C(outcomes) by resource name; C(sources) is what imports are computed from.
+
+    C(unanswered): those that gave no answer that counts; C(stale): what that means for what is known of them.
+    C(without_gateways): those that have none, which was confirmed. C(at): when, in unix seconds.
+    """
 
     outcomes: dict[str, FederationMetadata | Failure] = field(default_factory=dict)
     sources: list[ImportSource] = field(default_factory=list)
+    unanswered: set[str] = field(default_factory=set)
+    stale: dict[str, Staleness] = field(default_factory=dict)
+    without_gateways: set[str] = field(default_factory=set)
+    at: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
     def imports(self, namespace: str, *, failover: bool) -> Imports:
@@ -76,54 +86,52 @@ def learn(
     federations: Mapping[str, Object],
     identity: Identity | None,
     *,
+    own_roots: Sequence[str] = (),
+    rules: AddressRules = _ANY_READER,
+    policy: StalePolicy = NEVER,
     planning: bool = False,
 ) -> Learnt:
     """Ask every neighbour what it publishes. Never raises for a neighbour's sake: last known good stays.
 
-    While C(planning) (check mode), a member whose exporter can't answer yet stands as its API describes it, and each
-    member tells also what this run would publish there.
+    C(own_roots): certificates of the cluster's own CA, PEM. C(rules): where a gateway may be, for this cluster.
+    C(policy): for how long what was known of a neighbour stays. While C(planning) (check mode), a member whose exporter
+    can't answer yet stands as its API describes it, and each member tells also what this run would publish there.
     """
     learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
-    remembered = {
-        item.resource_name: cached_public((federations.get(item.resource_name) or {}).get("status")) for item in known
-    }
-    proved = {name: document for name, document in remembered.items() if document is not None}
-    # A token for a clusterUUID that is another's could be used there by who gets it.
-    refused = contested(proved, uuid_owners(known, remembered))
+    refused = refusals(known, federations, own_roots)
 
     def ask(neighbour: Neighbour) -> tuple[FederationMetadata, tuple[Finding, ...]]:
         if neighbour.resource_name in refused:
             raise refused[neighbour.resource_name]
-        return _ask(neighbour, federations.get(neighbour.resource_name), identity, planning)
+        resource = federations.get(neighbour.resource_name)
+        client, proved, own = open_to(neighbour, resource, identity, planning=planning)
+        pauses = patience(neighbour, resource or {}, planning=planning)
+        return fetch_federation(client, str(neighbour.trust_domain), proved, own, pauses=pauses, rules=rules)
 
     results = each(ask, known)
     for neighbour, result in zip(known, results, strict=True):
-        _take(learnt, neighbour, result, federations.get(neighbour.resource_name), planning)
+        _take(learnt, neighbour, result, federations.get(neighbour.resource_name), rules, planning)
+    _evict(learnt, known, federations, policy)
     return learnt
 
 
-def _ask(
-    neighbour: Neighbour, resource: Object | None, identity: Identity | None, planning: bool
-) -> tuple[FederationMetadata, tuple[Finding, ...]]:
-    proved = cached_public((resource or {}).get("status"))
-    if neighbour.hold:
-        raise ProofError(f"it is held: {neighbour.hold}", reason="ConfigurationError", remedy="repair that first")
-    if resource is None or proved is None or not neighbour.trust_domain or not neighbour.endpoint:
-        raise ProofError(
-            "its identity is not proved yet", reason="AwaitingPublic", remedy="run the role root_exchange first"
-        )
-    if identity is None:
-        raise ProofError(
-            "this cluster has no key pair to sign with", reason="TokenGenerationFailed", remedy="run metadata_exporter"
-        )
-    # Proved anew, at this moment: nothing signed goes to somebody else, and nothing is taken from them.
-    client = MetadataClient(neighbour.endpoint, ca=neighbour.ca, insecure=neighbour.insecure)
-    prove(client.public()[0], neighbour, proved, identity.uuid)
-    never_asked = condition((resource.get("status") or {}).get("conditions") or [], PRIVATE_READY) is None
-    patient = never_asked and not planning and neighbour.provider == names.PROVIDER_DECKHOUSE
-    pauses = PLATFORM_PAUSES_SECONDS if patient else UNAUTHORIZED_PAUSES_SECONDS
-    return fetch_federation(client, neighbour.trust_domain, proved, identity, pauses=pauses)
+def _evict(learnt: Learnt, known: Sequence[Neighbour], federations: Mapping[str, Object], policy: StalePolicy) -> None:
+    """Of those that have not answered for too long nothing is imported; their roots stay trusted."""
+    learnt.at, evicted = time.time(), set()
+    for neighbour in known:
+        name, resource = neighbour.resource_name, federations.get(neighbour.resource_name)
+        if name not in learnt.unanswered or cached_private((resource or {}).get("status")) is None:
+            continue
+        stale = staleness((resource or {}).get("status"), policy, learnt.at)
+        learnt.stale[name] = stale
+        if stale.evicted:
+            evicted.add(neighbour.name)
+            learnt.findings = [_without_promise(item, neighbour.name) for item in learnt.findings]
+        finding = stale.finding(neighbour.name)
+        if finding is not None:
+            learnt.findings.append(finding)
+    learnt.sources = [source for source in learnt.sources if source.name not in evicted]
 
 
 def fetch_federation(
@@ -133,27 +141,21 @@ def fetch_federation(
     identity: Identity,
     pause: Callable[[float], None] = time.sleep,
     pauses: Sequence[float] = UNAUTHORIZED_PAUSES_SECONDS,
+    *,
+    rules: AddressRules = _ANY_READER,
 ) -> tuple[FederationMetadata, tuple[Finding, ...]]:
-    """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError.
-
-    C(pauses): seconds between attempts while the answer is 401.
-    """
-    for seconds in (*pauses, None):
-        token = sign_token(
-            identity.private_key,
-            subject=identity.uuid,
-            audience=proved.cluster_uuid,
-            scope=names.SCOPE_FEDERATION,
-            now=time.time(),
-        )
-        try:
-            document, findings, _server_time = client.federation(token, trust_domain)
-            return document, tuple(findings)
-        except NeighbourError as error:
-            if error.status != UNAUTHORIZED or seconds is None:
-                raise
-            pause(seconds)
-    raise AssertionError("unreachable")
+    """A proved neighbour's federation document, asked for with a signed request. Raises NeighbourError."""
+    about_keys: list[Finding] = []
+    document, findings, _server_time = ask_signed(
+        lambda token: client.federation(token, trust_domain, rules),
+        names.SCOPE_FEDERATION,
+        proved,
+        identity,
+        pause=pause,
+        pauses=pauses,
+        findings=about_keys,
+    )
+    return document, (*findings, *about_keys)
 
 
 def _take(
@@ -161,10 +163,11 @@ def _take(
     neighbour: Neighbour,
     result: tuple[FederationMetadata, tuple[Finding, ...]] | AllianceError,
     resource: Object | None,
+    rules: AddressRules,
     planning: bool,
 ) -> None:
     name = neighbour.resource_name
-    remembered = cached_private((resource or {}).get("status"))
+    remembered = cached_private((resource or {}).get("status"), rules)
     document: FederationMetadata | None
     if isinstance(result, AllianceError):
         expected = planning and remembered is None and not neighbour.hold
@@ -172,6 +175,7 @@ def _take(
         document = planned or remembered
         learnt.outcomes[name] = planned or Failure.of(result)
         if planned is None:
+            learnt.unanswered.add(name)
             finding = _finding(neighbour, result, remembered)
             # The plan of its first run: what it publishes is known only after the run that proves it.
             unknown = expected and neighbour.external and getattr(result, "reason", "") == "AwaitingPublic"
@@ -182,21 +186,40 @@ def _take(
             document = planned_document(document, neighbour.state)
         learnt.findings += [finding.located(neighbour=neighbour.name) for finding in findings]
         learnt.outcomes[name] = document
-        if not document.ingress_gateways:
+        if document.ingress_gateways == () and neighbour.confirm_no_gateways:
+            learnt.without_gateways.add(name)
+            learnt.findings.append(_confirmed(neighbour))
+        elif not document.ingress_gateways:
             # No address of a gateway means that something is wrong there: nothing is believed, and nothing evicted.
+            learnt.unanswered.add(name)
             learnt.findings.append(_without_gateway(neighbour, remembered))
-            document = last_known_good((resource or {}).get("status"), document)
+            document = last_known_good((resource or {}).get("status"), document, rules)
     domain = neighbour.trust_domain or ((resource or {}).get("spec") or {}).get("trustDomain")
     if document is not None and document.ingress_gateways and domain:
         learnt.sources.append(ImportSource(neighbour.name, str(domain), document, neighbour.locality))
+
+
+def _without_promise(finding: Finding, evicted: str) -> Finding:
+    return replace(finding, message=finding.message.removesuffix(_KEPT)) if finding.neighbour == evicted else finding
 
 
 def _without_gateway(neighbour: Neighbour, remembered: FederationMetadata | None) -> Finding:
     return Finding(
         "error",
         "neighbour-without-gateway",
-        "it names no ingress gateway" + (" (what was known of it stays)" if remembered else ""),
-        "give its gateway an address, or set alliance_gateway.advertise there",
+        "it names no ingress gateway" + (_KEPT if remembered and remembered.ingress_gateways else ""),
+        "give its gateway an address, or set alliance_gateway.advertise there; when it is to have none, add it to"
+        " alliance_confirm_no_gateways",
+        neighbour=neighbour.name,
+    )
+
+
+def _confirmed(neighbour: Neighbour) -> Finding:
+    return Finding(
+        "warning",
+        "no-gateway-confirmed",
+        "it names no ingress gateway, as alliance_confirm_no_gateways confirms: nothing of it is imported",
+        "take it out of that list when it has one again",
         neighbour=neighbour.name,
     )
 
@@ -211,12 +234,11 @@ def _planned(neighbour: Neighbour) -> FederationMetadata | None:
 
 
 def _finding(neighbour: Neighbour, error: AllianceError, remembered: FederationMetadata | None) -> Finding:
-    kept = " (what was known of it stays)" if remembered is not None else ""
-    code = f"private-{getattr(error, 'reason', '') or 'FetchFailed'}"
+    kept = _KEPT if remembered is not None else ""
     remedy = error.remedy or ""
     if neighbour.external and getattr(error, "status", None) == UNAUTHORIZED:
         remedy = (
             "its administrator has to make this cluster known there, with the manifest that the role external_neighbour"
             " gives; where that was done more than a minute ago, compare key and clocks"
         )
-    return Finding("error", code, f"{error.message}{kept}", remedy, neighbour=neighbour.name)
+    return Finding("error", private_finding_code(error), f"{error.message}{kept}", remedy, neighbour=neighbour.name)

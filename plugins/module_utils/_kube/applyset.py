@@ -6,10 +6,8 @@
 """Make a set of objects be exactly so: read once per kind, apply what differs in parallel, prune the rest.
 
 A plan is computed first from what is live; check mode stops there. Written objects are never deleted before every
-object of the
-new set is there, and the parent records new kinds before they are written and forgets old ones after they are gone
-(KEP-3659), so a
-run that is killed at any point is completed by the next one.
+object of the new set is there, and the parent records new kinds before they are written and forgets old ones after they
+are gone (KEP-3659), so a run that ends at any point is completed by the next one, or undone if that asks for less.
 """
 
 from __future__ import annotations
@@ -45,6 +43,8 @@ ADOPT_ALWAYS, ADOPT_REFUSE, ADOPT_SKIP = "always", "refuse", "skip"
 _FIRST = ("Namespace", "CustomResourceDefinition")
 _EARLY = ("ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "ConfigMap", "Secret")
 STAGES = (0, 1, 2)
+# Namespaces and definitions are waited for so long at least: what follows needs them.
+DEFINITION_SECONDS = 30.0
 _LISTED_FROM = 8  # so many objects of a kind in one namespace are read with one LIST instead of GETs
 
 
@@ -181,14 +181,17 @@ class Applier:
         outcome = Outcome(unchanged=len(plan.unchanged))
         written: list[Object] = []
         failures: list[AllianceError] = []
-        for stage in STAGES:
-            changes = [change for change in plan.writes if _stage(change.object) == stage]
-            if stage == 1 and applyset is not None and plan.parent_changes and plan.changes:
-                self._apply_parent(plan, applyset, plan.recorded | plan.wanted, outcome)
+        announced = applyset if plan.parent_changes and plan.changes else None
+        for number, changes in enumerate(_batches(plan.writes, announced)):
+            if number == 1 and announced is not None:
+                # Before all else that can be: what is begun is then known to whatever comes next.
+                if failures:
+                    raise ApplyError(failures, outcome, self.client.cluster)
+                self._apply_parent(plan, announced, plan.recorded | plan.wanted, outcome)
             done, failed = self._apply_all(changes, outcome)
-            if stage == 0 and done:
+            if number <= 1 and done:
                 # Namespaces and definitions are needed at once, whether or not the caller waits for the rest.
-                wait_until_ready(self.client, done, max(wait, 30.0))
+                wait_until_ready(self.client, done, max(wait, DEFINITION_SECONDS))
             written += done
             failures += failed
         if not failures or prune_always:
@@ -294,7 +297,10 @@ class Applier:
         if plan.parent_before is not None and not needs_apply(normalised(manifest), plan.parent_before, self.manager):
             return
         change = Change(plan.parent_before, manifest)
-        plan.parent_before, _created = self.client.apply(manifest, field_manager=self.manager)
+        try:
+            plan.parent_before, _created = self.client.apply(manifest, field_manager=self.manager)
+        except AllianceError as error:
+            raise ApplyError([error], outcome, self.client.cluster) from error
         outcome.changes.append(change)
 
     def _apply_all(self, changes: Sequence[Change], outcome: Outcome) -> tuple[list[Object], list[AllianceError]]:
@@ -367,6 +373,18 @@ def planned_changes(plan: Plan, applyset: ApplySet | None) -> list[Change]:
     if plan.removes_parent:
         changes.append(Change(plan.parent_before, None))
     return changes
+
+
+def _batches(writes: Sequence[Change], applyset: ApplySet | None) -> list[list[Change]]:
+    """The writes in order: the namespace of the set's parent if it is among them, then one stage after the other."""
+
+    def holds_parent(change: Change) -> bool:
+        obj = change.object
+        return applyset is not None and obj["kind"] == "Namespace" and obj["metadata"]["name"] == applyset.namespace
+
+    first = [change for change in writes if holds_parent(change)]
+    stages = [[c for c in writes if _stage(c.object) == stage and not holds_parent(c)] for stage in STAGES]
+    return [first, *stages]
 
 
 def _stage(obj: Mapping[str, Any]) -> int:

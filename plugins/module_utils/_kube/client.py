@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import json
+import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,16 +33,25 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds imp
 
 with contextlib.suppress(ImportError):  # told by libraries.missing_libraries()
     import urllib3
+    import websocket
 
 Object = dict[str, Any]
 
 PAGE_SIZE = 500
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
+# What a watch may be late after the time that it was asked to end at.
+WATCH_GRACE_SECONDS = 15.0
 ATTEMPTS = 5
+# A refused or silent address seldom answers a moment later; a connection that broke often does.
+ATTEMPTS_AT_SILENCE = 2
+FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 8.0
-# 409: another writer was faster; our requests carry no resourceVersion, so the same request may be sent again.
 RETRIED_STATUS = frozenset({409, 429, 500, 502, 503, 504})
+# Refused before anything was done (U(https://kubernetes.io/docs/concepts/cluster-administration/flow-control/)).
+REFUSED_UNDONE = frozenset({429})
+# The reason of an ApiError for an answer that is no JSON object: cut short, or somebody else's.
+INVALID_ANSWER = "InvalidAnswer"
 APPLY_PATCH = "application/apply-patch+yaml"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -68,6 +79,8 @@ class Client:
     def __init__(self, connection: Connection, cluster: str | None = None) -> None:
         self._connection = connection
         self.cluster = cluster
+        # Called before each request that changes something; what it raises keeps that from being sent.
+        self.before_write: Callable[[], None] | None = None
         self._resolver = resolver.Resolver(self._find_resources, self._preferred_version)
 
     @classmethod
@@ -83,6 +96,10 @@ class Client:
     def close(self) -> None:
         """Close all connections."""
         self._connection.close()
+
+    def beside(self) -> Client:
+        """Another client of the same cluster over the same connections, without C(before_write)."""
+        return Client(self._connection, self.cluster)
 
     def kind_of(self, obj: Mapping[str, Any]) -> Kind:
         """The Kind of a manifest; unknown ones are looked up once per API version."""
@@ -108,10 +125,16 @@ class Client:
     ) -> Answer:
         """Send one request and return the answer. Busy or failing servers are asked again, with growing pauses.
 
-        Raises ApiError for every status from 400 on, and for a server that can't be reached.
+        A request whose answer was lost may have been carried out. It is sent again where that makes no difference:
+        not POST. A conflict (409) is told at once where the body names the version that it is for.
+        Raises ApiError for every status from 400 on, for a server that can't be reached, and for one whose answers are
+        cut short or are no JSON objects.
         """
+        if method != "GET" and self.before_write is not None:
+            self.before_write()
         url = self._url(path, query)
         data = None if body is None else json.dumps(body).encode()
+        retried = _retried_status(method, body)
         for attempt in range(1, ATTEMPTS + 1):
             headers = self._headers(accept)
             if data is not None:
@@ -123,16 +146,20 @@ class Client:
                     body=data,
                     headers=headers,
                     timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                    redirect=False,  # credentials go to this address alone
                 )
             except urllib3.exceptions.HTTPError as error:
-                # A refused or silent address seldom answers a second later; a connection that broke often does.
-                if attempt == ATTEMPTS or (isinstance(error, _unreachable()) and attempt >= 2):
+                if attempt >= _attempts(method, error):
                     raise self._network_error(error) from error
                 time.sleep(_pause(attempt, None))
                 continue
             if response.status < 400:
-                return Answer(response.status, json.loads(response.data or b"null"), response.headers)
-            if response.status not in RETRIED_STATUS or attempt == ATTEMPTS:
+                answer = _parsed(response.data)
+                if answer is not None:
+                    return Answer(response.status, answer, response.headers)
+                if attempt >= _attempts(method) or response.status >= 300:
+                    raise self._invalid_answer(f"{method} {path}", len(response.data))
+            elif response.status not in retried or attempt == ATTEMPTS:
                 raise self._api_error(response, f"{method} {path}")
             time.sleep(_pause(attempt, response.headers.get("Retry-After")))
         raise AssertionError("unreachable")
@@ -178,13 +205,16 @@ class Client:
         while True:
             page_query = {**query, "limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
             page = self.request("GET", kind.path(namespace), query=page_query, accept=accept).body
+            metadata = page.get("metadata")
+            if not isinstance(metadata, dict):
+                raise self._invalid_answer(f"LIST {kind.plural}", len(json.dumps(page)))
             for item in page.get("items") or []:
                 item["apiVersion"] = kind.api_version
                 item["kind"] = kind.kind
                 items.append(item)
-            token = page["metadata"].get("continue") or ""
+            token = metadata.get("continue") or ""
             if not token:
-                return ObjectList(items, page["metadata"].get("resourceVersion", ""))
+                return ObjectList(items, metadata.get("resourceVersion", ""))
 
     def watch(
         self,
@@ -205,23 +235,27 @@ class Client:
         if resource_version:
             query["resourceVersion"] = resource_version
         path = kind.path(namespace)
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds + 15.0)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds + WATCH_GRACE_SECONDS)
         try:
             response = self._connection.pool.request(
                 "GET",
                 self._url(path, query),
                 headers=self._headers("application/json"),
                 timeout=timeout,
+                redirect=False,
                 preload_content=False,
             )
             try:
                 if response.status >= 400:
                     raise self._api_error(response, f"WATCH {path}")
                 for line in _lines(response):
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise self._status_error(event["object"], f"WATCH {path}")
-                    yield event["type"], event["object"]
+                    event = _parsed(line) or {}
+                    changed = event.get("object")
+                    if not isinstance(changed, dict):
+                        raise self._invalid_answer(f"WATCH {path}", len(line))
+                    if event.get("type") == "ERROR":
+                        raise self._status_error(changed, f"WATCH {path}", _code(changed))
+                    yield str(event.get("type")), changed
             finally:
                 # A watch that was left early still has bytes under way: its connection can't be used again.
                 response.close()
@@ -256,6 +290,26 @@ class Client:
                 return False
             raise
         return True
+
+    def websocket(self, path: str, query: Mapping[str, str], *, subprotocol: str, timeout: float) -> Any:
+        """Open a WebSocket (of the package websocket-client) by a GET request; the caller closes it.
+
+        C(timeout) is for each step of opening it and for each read later. Raises ApiError.
+        """
+        url = self._url(path, query)
+        scheme, _colon, rest = url.partition(":")
+        try:
+            return self._connection.websocket(
+                f"{'wss' if scheme == 'https' else 'ws'}:{rest}",
+                headers=list(self._headers("*/*").iteritems()),
+                subprotocol=subprotocol,
+                timeout=timeout,
+            )
+        except websocket.WebSocketBadStatusException as error:
+            refused = SimpleNamespace(status=error.status_code, data=getattr(error, "resp_body", None) or b"")
+            raise self._api_error(refused, f"GET {path}") from error
+        except (websocket.WebSocketException, OSError) as error:
+            raise self._network_error(error) from error
 
     def server_time(self) -> float | None:
         """The API server's clock, seconds since the epoch, from the Date header (whole seconds)."""
@@ -292,17 +346,12 @@ class Client:
         return headers
 
     def _api_error(self, response: Any, request: str) -> ApiError:
-        text = response.data.decode("utf-8", "replace")
-        try:
-            status = json.loads(text)
-        except ValueError:
-            status = None
-        if not isinstance(status, dict):
-            status = {"message": text.strip()[:500]}
-        return self._status_error({"code": response.status, **status}, request)
+        status = _parsed(response.data)
+        if status is None:
+            status = {"message": response.data.decode("utf-8", "replace").strip()[:500]}
+        return self._status_error(status, request, response.status)
 
-    def _status_error(self, status: Mapping[str, Any], request: str) -> ApiError:
-        code = int(status.get("code") or 0)
+    def _status_error(self, status: Mapping[str, Any], request: str, code: int) -> ApiError:
         remedy = {
             401: "check the credentials of this cluster in the inventory",
             403: "grant the user of the inventory the missing permission",
@@ -316,11 +365,21 @@ class Client:
         )
 
     def _network_error(self, error: Exception) -> ApiError:
+        what = "can't be reached" if isinstance(error, (*_unreachable(), OSError)) else "gave no complete answer"
         return ApiError(
-            f"the API server {self._connection.base_url} can't be reached: {error}",
+            f"the API server {self._connection.base_url} {what}: {error}",
             reason=type(error).__name__,
             cluster=self.cluster,
             remedy="check that the API server runs and that this machine can reach it",
+        )
+
+    def _invalid_answer(self, request: str, size: int) -> ApiError:
+        # Never quoted: it may be the better part of a Secret.
+        return ApiError(
+            f"{request}: {self._connection.base_url} answers {size} bytes that are no answer of an API server",
+            reason=INVALID_ANSWER,
+            cluster=self.cluster,
+            remedy="check that the address is the API server's, and what stands between it and this machine",
         )
 
 
@@ -336,13 +395,56 @@ def describe(obj: Mapping[str, Any]) -> str:
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    return (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.SSLError)
+    return (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.ProxyError,
+    )
+
+
+def _attempts(method: str, error: Exception | None = None) -> int:
+    """How often a request is sent at most, when its answer was lost in this way."""
+    if error is not None and isinstance(error, _unreachable()):
+        return ATTEMPTS_AT_SILENCE
+    if method == "POST":
+        return 1
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return ATTEMPTS_AT_SILENCE
+    # Of TLS, a connection that broke while it was being set up may work the next time; a wrong certificate stays so.
+    untrusted = error is not None and any(isinstance(arg, ssl.SSLCertVerificationError) for arg in error.args)
+    return 1 if untrusted else ATTEMPTS
+
+
+def _retried_status(method: str, body: Any) -> frozenset[int]:
+    """The answers after which a request is sent again.
+
+    409: another writer was faster. The same request may be sent again unless it is for a version that is past.
+    """
+    if method == "POST":
+        return REFUSED_UNDONE
+    parts = [body.get(name) or {} for name in ("metadata", "preconditions")] if isinstance(body, dict) else []
+    exact = any("resourceVersion" in part for part in parts)
+    return RETRIED_STATUS - {409} if exact else RETRIED_STATUS
 
 
 def _pause(attempt: int, retry_after: str | None) -> float:
-    if retry_after and retry_after.isdigit():
+    if retry_after and retry_after.isdecimal():
         return min(float(retry_after), LONGEST_PAUSE_SECONDS)
-    return float(min(0.25 * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS))
+    return float(min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS))
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else, such as one that was cut short."""
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _code(status: Mapping[str, Any]) -> int:
+    code = status.get("code")
+    return code if isinstance(code, int) else 0
 
 
 def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:

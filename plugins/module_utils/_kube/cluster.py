@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +18,22 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.error
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.gateways import gateway_addresses
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import IstioRevision
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import written_api_host
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.published import published_services
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import (
+    addresses_of,
     advertised,
     as_warnings,
     clock_findings,
     documents_of,
     outdated_workloads,
+    packed_services,
     pod_cidrs,
     read_ca,
+    read_previous_key,
     read_public_key,
     read_revisions,
     read_roots,
@@ -36,6 +41,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
 )
 
 Object = dict[str, Any]
+Addresses = tuple[dict[str, Any], ...]
+
+# Beside Helm's global.network, what tells istiod in which network a cluster's pods are.
+_NETWORK_LABEL = "topology.istio.io/network"
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,19 @@ class Place:
     tls_secret: str = names.METADATA_TLS_SECRET
 
 
-def read_cluster(client: Client, name: str, place: Place, *, with_published: bool = False) -> ClusterState:
+@dataclass(frozen=True)
+class _Reachable:
+    """Where the cluster's gateway can be reached, for each of its purposes; None where it can't."""
+
+    gateways: Addresses | None = None
+    metadata_endpoint: str | None = None
+    multicluster_gateways: Addresses | None = None
+    api_host: str | None = None
+
+
+def read_cluster(
+    client: Client, name: str, place: Place, *, with_published: bool = False, with_services: bool = False
+) -> ClusterState:
     """Everything that the alliance needs to know of a cluster. Reads only; raises AllianceError when it can't be read.
 
     What a federation can't work with is not an error here: it is in C(findings), so that one run shows all of it.
@@ -66,8 +87,9 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
     findings += as_warnings(service_findings)
     nodes = client.list(kinds.NODE).items
     gateway = client.get(kinds.SERVICE, names.INGRESSGATEWAY, place.namespace)
-    gateways = _gateways(client, place, gateway, nodes, findings)
+    reachable = _reachable(client, place, gateway, nodes, findings)
     key = read_public_key(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, findings)
+    previous, until = read_previous_key(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, time.time())
     ca = read_ca(client, place.namespace, place.tls_secret, findings)
     findings += clock_findings(client)
     return ClusterState(
@@ -83,15 +105,24 @@ def read_cluster(client: Client, name: str, place: Place, *, with_published: boo
         roots="".join(roots),
         root_fingerprints=tuple(fingerprint(root) for root in roots),
         authn_key_pub=key,
+        previous_authn_key_pub=previous,
+        previous_authn_key_until=until,
         pod_cidrs=pod_cidrs(nodes),
         service_cidrs=service_cidrs(client),
-        gateways=gateways,
+        gateways=reachable.gateways,
         gateway_exists=gateway is not None,
         exporter_ready=_exporter_ready(client, place),
-        metadata_endpoint=_endpoint(client, place, gateway, nodes),
+        metadata_endpoint=reachable.metadata_endpoint,
         metadata_ca=ca,
         public_services=len(services),
         published=documents_of(services) if with_published else None,
+        cluster_id=chosen.cluster_id if chosen else "",
+        network=(chosen.network or _network_of(client, place.root_namespace)) if chosen else "",
+        proxy_image=chosen.proxy_image if chosen else "",
+        api_host=reachable.api_host,
+        multicluster_gateways=reachable.multicluster_gateways,
+        mesh_networks=chosen.mesh_networks if chosen else (),
+        services=packed_services(client) if with_services else "",
         outdated_workloads=outdated_workloads(client),
         findings=tuple(finding.located(cluster=name).to_dict() for finding in findings),
     )
@@ -141,30 +172,41 @@ def _choose(revisions: list[IstioRevision], place: Place, findings: list[Finding
     return revisions[0]
 
 
-def _gateways(
+def _reachable(
     client: Client, place: Place, gateway: Object | None, nodes: list[Object], findings: list[Finding]
-) -> tuple[dict[str, Any], ...] | None:
+) -> _Reachable:
+    """The gateway's addresses as the exporter computes them."""
     if gateway is None:
-        return None
-    text = advertised(client, place.namespace)
-    addresses, problems = gateway_addresses(gateway, nodes, _gateway_pods(client, place), text)
+        return _Reachable()
+    texts = advertised(client, place.namespace)
+    pods = client.list(kinds.POD, place.namespace, label_selector=f"app={names.INGRESSGATEWAY}").items
+    addresses, problems = gateway_addresses(gateway, nodes, pods, texts.get(names.ADVERTISE_KEY))
+    joining, joining_problems = gateway_addresses(
+        gateway,
+        nodes,
+        pods,
+        texts.get(names.MULTICLUSTER_ADVERTISE_KEY),
+        names.MULTICLUSTER_PORT_NAME,
+        names.MULTICLUSTER_ADVERTISE_KEY,
+    )
+    # Of the other port there is nothing to tell that was not told of this one, and most clusters don't have it.
+    problems += tuple(problem for problem in joining_problems if problem.code == "advertise-invalid")
     # What the run is about to repair must not keep it from running.
     findings += as_warnings(problems)
-    return tuple({"address": item.address, "port": item.port} for item in addresses) or None
-
-
-def _gateway_pods(client: Client, place: Place) -> list[Object]:
-    return client.list(kinds.POD, place.namespace, label_selector=f"app={names.INGRESSGATEWAY}").items
-
-
-def _endpoint(client: Client, place: Place, gateway: Object | None, nodes: list[Object]) -> str | None:
-    """The metadata endpoint behind the gateway's HTTPS port, at the gateway's first own address."""
-    if gateway is None:
-        return None
-    addresses, _problems = gateway_addresses(
-        gateway, nodes, _gateway_pods(client, place), None, port_name=names.METADATA_PORT_NAME
+    # What is behind these two ports is at the gateway's own address, whatever is advertised.
+    metadata, _problems = gateway_addresses(gateway, nodes, pods, None, names.METADATA_PORT_NAME)
+    api, _problems = gateway_addresses(gateway, nodes, pods, None, names.API_PORT_NAME)
+    return _Reachable(
+        gateways=addresses_of(addresses),
+        metadata_endpoint=metadata_endpoint(metadata[0]) if metadata else None,
+        multicluster_gateways=addresses_of(joining),
+        api_host=written_api_host(api[0]) if api else None,
     )
-    return metadata_endpoint(addresses[0]) if addresses else None
+
+
+def _network_of(client: Client, root_namespace: str) -> str:
+    labels = ((client.get(kinds.NAMESPACE, root_namespace) or {}).get("metadata") or {}).get("labels") or {}
+    return str(labels.get(_NETWORK_LABEL) or "")
 
 
 def _exporter_ready(client: Client, place: Place) -> bool:

@@ -12,7 +12,8 @@ because they are what makes a large run slow.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlparse
 
@@ -21,6 +22,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.auth impo
 
 try:
     import urllib3
+    import websocket  # a dependency of the kubernetes library
     from kubernetes import config as kubernetes_config
     from kubernetes.client import Configuration
     from kubernetes.client.rest import RESTClientObject
@@ -52,6 +54,52 @@ class Connection:
             basic = urllib3.make_headers(basic_auth=f"{self._configuration.username}:{self._configuration.password}")
             headers.update(basic)
         return headers
+
+    def websocket(self, url: str, *, headers: Iterable[tuple[str, str]], subprotocol: str, timeout: float) -> Any:
+        """Open a WebSocket to the API server with the pool's TLS and proxy settings; the caller closes it.
+
+        Raises WebSocketException of the package websocket-client, and OSError.
+        """
+        options: dict[str, Any] = {"http_no_proxy": ["*"]}  # else the package looks into the environment
+        proxy = getattr(self.pool, "proxy", None)
+        if proxy is not None:
+            options = {
+                "http_proxy_host": proxy.host,
+                "http_proxy_port": proxy.port,
+                "http_proxy_auth": tuple(proxy.auth.split(":", 1)) if proxy.auth else None,
+                "http_no_proxy": ["-"],  # no host is called so; the pool has decided already
+            }
+        opened: Any = websocket.WebSocket(sslopt=self._tls() if url.startswith("wss:") else {})
+        opened.connect(
+            url,
+            header=[f"{name}: {value}" for name, value in headers],
+            subprotocols=[subprotocol],
+            timeout=timeout,
+            suppress_origin=True,
+            redirect_limit=0,  # credentials go to this address alone
+            **options,
+        )
+        return opened
+
+    def _tls(self) -> dict[str, Any]:
+        """What the pool verifies and presents, for websocket-client."""
+        settings = self.pool.connection_pool_kw
+        context = urllib3.util.ssl_.create_urllib3_context()
+        if settings.get("cert_reqs") == ssl.CERT_NONE:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.check_hostname = settings.get("assert_hostname") is not False
+            authorities = (settings.get("ca_certs"), settings.get("ca_cert_data"))
+            if any(authorities):
+                context.load_verify_locations(cafile=authorities[0], cadata=authorities[1])
+            else:
+                context.load_default_certs()
+        if settings.get("cert_file"):
+            context.load_cert_chain(settings["cert_file"], settings.get("key_file"))
+        server_name = settings.get("server_hostname")
+        return {"context": context, **({"server_hostname": server_name} if server_name else {})}
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,27 +14,39 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance impor
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import (
+    API_PROXY,
     Endpoint,
     config_version,
     ingress_endpoint,
+    ingress_host,
     switched_off,
     template_endpoint,
+    template_host,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicService
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.gateways import gateway_addresses
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import IstioRevision
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
+    DEFAULT_CLUSTER_ID,
+    IstioRevision,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import (
+    derived_cluster_id,
+    derived_network,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.published import published_services
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import not_serving
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import (
+    addresses_of,
     advertised,
     as_warnings,
     clock_findings,
     documents_of,
     outdated_workloads,
+    packed_services,
     pod_cidrs,
     read_ca,
     read_public_key,
@@ -44,7 +56,6 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
 )
 
 Object = dict[str, Any]
-Addresses = tuple[dict[str, Any], ...]
 
 # What gateway_addresses finds wrong that is no more than "not yet" on a platform that is still at work.
 _NOT_YET = ("gateway-without-address",)
@@ -55,13 +66,18 @@ class _Gateway:
     """The platform's ingress gateway: its addresses, and what is missing or wrong of it."""
 
     exists: bool
-    addresses: Addresses | None
+    addresses: tuple[dict[str, Any], ...] | None
     awaiting: tuple[str, ...]
     findings: tuple[Finding, ...]
 
 
 def read_deckhouse_cluster(
-    client: Client, name: str, *, endpoint: str | None = None, with_published: bool = False
+    client: Client,
+    name: str,
+    *,
+    endpoint: str | None = None,
+    with_published: bool = False,
+    with_services: bool = False,
 ) -> ClusterState:
     """Everything that the alliance needs to know of a Deckhouse cluster. Reads only.
 
@@ -91,9 +107,11 @@ def read_deckhouse_cluster(
     elif found is None:
         findings.append(_endpoint_missing())
     findings += clock_findings(client)
+    uuid = read_deckhouse_uuid(client)
+    cluster_id = _cluster_id(revisions, cluster_domain, uuid)
     return ClusterState(
         name=name,
-        uuid=read_deckhouse_uuid(client),
+        uuid=uuid,
         provider=names.PROVIDER_DECKHOUSE,
         kubernetes_version=version,
         trust_domain=trust_domain,
@@ -114,6 +132,14 @@ def read_deckhouse_cluster(
         metadata_ca=ca,
         public_services=len(services),
         published=documents_of(services) if with_published else None,
+        cluster_id=cluster_id,
+        network=_same(revision.network for revision in revisions)
+        or (derived_network(cluster_id) if cluster_id else ""),
+        proxy_image=_same(revision.proxy_image for revision in revisions),
+        api_host=_api_host(client),
+        # Published services and the other clusters of its domain come to the same port of the platform's gateway.
+        multicluster_gateways=gateway.addresses,
+        services=packed_services(client) if with_services else "",
         outdated_workloads=outdated_workloads(client),
         awaiting=_awaiting(served, config, roots, key, gateway, exporter),
         module_config_version=config_version(config),
@@ -180,6 +206,20 @@ def _agreed(what: str, values: Iterable[str], findings: list[Finding]) -> str:
     return different[0] if len(different) == 1 else ""
 
 
+def _same(values: Iterable[str]) -> str:
+    """The one value that all of them are; empty when they differ."""
+    different = set(values)
+    return different.pop() if len(different) == 1 else ""
+
+
+def _cluster_id(revisions: Iterable[IstioRevision], domain: str, uuid: str) -> str:
+    """What its istiod is called; by the platform's rule when its objects don't say it. Empty while nothing tells it."""
+    told = _same(revision.cluster_id for revision in revisions)
+    if told not in ("", DEFAULT_CLUSTER_ID):
+        return told
+    return derived_cluster_id(domain, uuid) if domain and uuid else ""
+
+
 def _services(client: Client, cluster_domain: str, findings: list[Finding]) -> tuple[PublicService, ...]:
     if not cluster_domain:
         return ()  # before istiod is there, nobody can say what they are called
@@ -195,7 +235,7 @@ def _gateway(client: Client, nodes: list[Object]) -> _Gateway:
     service = client.get(kinds.SERVICE, names.DKP_INGRESSGATEWAY, space)
     pods = client.list(kinds.POD, space, label_selector=f"app={names.DKP_INGRESSGATEWAY}").items
     awaiting = _pods_pending(pods, nodes)
-    text = advertised(client, space)
+    text = advertised(client, space).get(names.ADVERTISE_KEY)
     if service is None:
         return _Gateway(False, None, (f"the ingress gateway (Service {space}/{names.DKP_INGRESSGATEWAY})",), ())
     addresses, problems = gateway_addresses(service, nodes, pods, text)
@@ -204,8 +244,7 @@ def _gateway(client: Client, nodes: list[Object]) -> _Gateway:
     findings = tuple(
         replace(_in_namespace(problem), severity="warning") for problem in problems if problem.code not in _NOT_YET
     )
-    listed = tuple({"address": item.address, "port": item.port} for item in addresses)
-    return _Gateway(True, listed or None, awaiting, findings)
+    return _Gateway(True, addresses_of(addresses), awaiting, findings)
 
 
 def _in_namespace(problem: Finding) -> Finding:
@@ -247,6 +286,12 @@ def _endpoint(client: Client, wanted: str | None) -> Endpoint | None:
     if found is None:
         found = template_endpoint(client.get(kinds.MODULE_CONFIG, names.DKP_GLOBAL_MODULE))
     return found or (Endpoint(wanted) if wanted else None)
+
+
+def _api_host(client: Client) -> str | None:
+    """Where the platform's api-proxy is: by its Ingress, else by the platform's template of public names."""
+    host = ingress_host(client.list(kinds.INGRESS, names.DKP_NAMESPACE).items, f"{API_PROXY}.")
+    return host or template_host(client.get(kinds.MODULE_CONFIG, names.DKP_GLOBAL_MODULE), API_PROXY)
 
 
 def _not_deckhouse() -> Finding:

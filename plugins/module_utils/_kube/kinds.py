@@ -81,6 +81,7 @@ AUTHORIZATION_POLICY = Kind("security.istio.io/v1", "AuthorizationPolicy", "auth
 ISTIO_FEDERATION = Kind(_DECKHOUSE, "IstioFederation", "istiofederations", False)
 ISTIO_MULTICLUSTER = Kind(_DECKHOUSE, "IstioMulticluster", "istiomulticlusters", False)
 MODULE_CONFIG = Kind(_DECKHOUSE, "ModuleConfig", "moduleconfigs", False)
+ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 
 KNOWN: dict[tuple[str, str], Kind] = {

@@ -18,6 +18,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance impor
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import split_certificates
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
+    GatewayAddress,
     PublicService,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
@@ -25,11 +26,15 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
     AGENT_ENV,
     IstioRevision,
+    injector_configmap,
     mesh_configmap,
     read_revision,
     revision_name,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.key_rotation import PREVIOUS_UNTIL_ANNOTATION
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import load_public_key, public_key_pem
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import pack
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 
@@ -49,9 +54,14 @@ def read_revisions(client: Client, namespace: str, findings: list[Finding]) -> l
     deployments = client.list(kinds.DEPLOYMENT, namespace, label_selector="app=istiod").items
     for deployment in sorted(deployments, key=lambda item: str(item["metadata"]["name"])):
         name = mesh_configmap(revision_name(deployment))
-        configmap = client.get(kinds.CONFIG_MAP, name, namespace)
+        texts = _texts(client, name, namespace)
+        injector = _texts(client, injector_configmap(revision_name(deployment)), namespace).get("values")
         try:
-            revisions.append(read_revision(deployment, ((configmap or {}).get("data") or {}).get("mesh")))
+            revisions.append(
+                read_revision(
+                    deployment, texts.get("mesh"), networks=texts.get(names.MESH_NETWORKS_KEY), injector=injector
+                )
+            )
         except AllianceError as error:
             findings.append(
                 Finding("error", "mesh-config-invalid", error.message, error.remedy or "", object=error.obj or "")
@@ -80,10 +90,24 @@ def documents_of(services: tuple[PublicService, ...]) -> tuple[dict[str, Any], .
     return tuple(listed)
 
 
-def advertised(client: Client, namespace: str) -> str | None:
-    """The text of the ConfigMap that names the gateway's addresses; None when there is none."""
-    configmap = client.get(kinds.CONFIG_MAP, names.ADVERTISE_CONFIGMAP, namespace)
-    return ((configmap or {}).get("data") or {}).get(names.ADVERTISE_KEY)
+def advertised(client: Client, namespace: str) -> dict[str, str]:
+    """The texts of the ConfigMap that names the gateway's addresses, by key; empty when there is none."""
+    return _texts(client, names.ADVERTISE_CONFIGMAP, namespace)
+
+
+def packed_services(client: Client) -> str:
+    """The ports of all Services of the cluster as service_ports.pack() makes it."""
+    return pack(client.list(kinds.SERVICE).items)
+
+
+def addresses_of(gateways: Iterable[GatewayAddress]) -> tuple[dict[str, Any], ...] | None:
+    """Gateway addresses for a cluster's state; None for none."""
+    return tuple({"address": item.address, "port": item.port} for item in gateways) or None
+
+
+def _texts(client: Client, name: str, namespace: str) -> dict[str, str]:
+    configmap = client.get(kinds.CONFIG_MAP, name, namespace)
+    return (configmap or {}).get("data") or {}
 
 
 def read_ca(client: Client, namespace: str, name: str, findings: list[Finding]) -> str | None:
@@ -119,9 +143,27 @@ def read_public_key(client: Client, namespace: str, name: str, findings: list[Fi
         return None
 
 
+def read_previous_key(client: Client, namespace: str, name: str, now: float) -> tuple[str, str] | tuple[None, None]:
+    """The public key of before in a Secret with a key pair that is rotated, and until when it counts; None when none
+    does at C(now) (unix seconds)."""
+    secret = client.get(kinds.SECRET, name, namespace)
+    annotations = ((secret or {}).get("metadata") or {}).get("annotations") or {}
+    end = annotations.get(PREVIOUS_UNTIL_ANNOTATION)
+    text, last = _text_of(secret, names.PREVIOUS_PUBLIC_KEY), unix_time(end)
+    if text is None or last is None or now >= last:
+        return None, None
+    try:
+        return public_key_pem(load_public_key(text)), str(end)
+    except AllianceError:  # the module authn_keypair takes it away
+        return None, None
+
+
 def _secret_text(client: Client, namespace: str, name: str, key: str) -> str | None:
     """One value of a Secret; bytes that are no ASCII (in a comment) don't count."""
-    secret = client.get(kinds.SECRET, name, namespace)
+    return _text_of(client.get(kinds.SECRET, name, namespace), key)
+
+
+def _text_of(secret: Mapping[str, Any] | None, key: str) -> str | None:
     value = ((secret or {}).get("data") or {}).get(key)
     if not value:
         return None

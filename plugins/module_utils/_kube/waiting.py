@@ -18,6 +18,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors im
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import POD
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import has_readiness, not_ready
 
+PAUSE_SECONDS = 0.5  # before an API server that failed is asked again
+
 
 def wait_until_ready(
     client: Client,
@@ -76,7 +78,7 @@ def _wait(
             if error.status in (401, 403):
                 raise
             reason = error.message
-            time.sleep(0.5)
+            time.sleep(PAUSE_SECONDS)
     return reason
 
 

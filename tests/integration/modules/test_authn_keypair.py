@@ -54,7 +54,7 @@ def assert_hidden(done: ModuleRun, *private: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces(admin: Admin) -> None:
-    admin.namespace(NAMESPACE, "unusable", "foreign")
+    admin.namespace(NAMESPACE, "unusable", "foreign", "rotated")
 
 
 @cycle
@@ -92,13 +92,67 @@ def test_a_pair_that_cannot_be_used(run: ModuleRunner, admin: Admin) -> None:
 
 
 def test_always_makes_a_new_pair(run: ModuleRunner, admin: Admin) -> None:
-    run("authn_keypair", namespace="unusable", regenerate="always")
+    """At once and without what was before, when nothing of it is to count."""
+    run("authn_keypair", namespace="unusable", regenerate="always", overlap="0")
     old = values(admin, "unusable")
-    done = run("authn_keypair", namespace="unusable", regenerate="always")
+    done = run("authn_keypair", namespace="unusable", regenerate="always", overlap="0")
     new = values(admin, "unusable")
+    assert set(new) == {"pub.pem", "priv.pem"}
     assert new["priv.pem"] != old["priv.pem"]
     assert done.result["public_key"] == new["pub.pem"] != old["pub.pem"]
     assert_hidden(done, old["priv.pem"], new["priv.pem"])
+
+
+def annotate(admin: Admin, **annotations: str) -> None:
+    """As if time had passed."""
+    found = {f"meshalliance.istio/{name.replace('_', '-')}": value for name, value in annotations.items()}
+    secret = {"apiVersion": "v1", "kind": "Secret"}
+    admin.apply({**secret, "metadata": {"name": SECRET, "namespace": "rotated", "annotations": found}}, manager="time")
+
+
+ROTATED = {"namespace": "rotated", "max_age": "365d", "overlap": "2d"}
+
+
+def planned_and_done(run: ModuleRunner, action: str, **arguments: Any) -> ModuleRun:
+    """A plan says what the run then does; another run does nothing."""
+    plan = run("authn_keypair", check=True, **{**ROTATED, **arguments})
+    assert (plan.result["changed"], plan.result["action"], plan.writes) == (True, action, ())
+    done = run("authn_keypair", **{**ROTATED, **arguments})
+    assert (done.result["changed"], done.result["action"], done.objects) == (True, action, plan.objects)
+    for check in (True, False):
+        again = run("authn_keypair", check=check, **ROTATED)
+        assert (again.result["changed"], again.result["action"], again.writes) == (False, "kept", ())
+    return done
+
+
+def test_a_rotation(run: ModuleRunner, admin: Admin) -> None:
+    """A pair that is too old gets a new one beside it, and goes when its time is over."""
+    planned_and_done(run, "created")
+    old = values(admin, "rotated")
+    annotate(admin, key_created="2020-01-01T00:00:00Z")
+    plan = run("authn_keypair", check=True, **ROTATED)
+    assert [item["code"] for item in plan.result["findings"]] == ["authn-key-rotated"]
+    assert "is due to be replaced" in plan.result["findings"][0]["message"]
+    done = planned_and_done(run, "rotated")
+    new = values(admin, "rotated")
+    assert (new["previous-pub.pem"], new["previous-priv.pem"]) == (old["pub.pem"], old["priv.pem"])
+    assert done.result["public_key"] == new["pub.pem"] != old["pub.pem"]
+    assert done.result["previous_until"] > "2026"
+    assert_hidden(done, old["priv.pem"], new["priv.pem"])
+    # Not a third one meanwhile, whoever asks for it.
+    forced = run("authn_keypair", regenerate="always", **ROTATED)
+    assert (forced.result["changed"], forced.writes) == (False, ())
+    assert [item["code"] for item in forced.result["findings"]] == ["authn-key-overlap"]
+    annotate(admin, previous_key_until="2020-01-01T00:00:00Z")
+    planned_and_done(run, "retired")
+    assert values(admin, "rotated") == {"pub.pem": new["pub.pem"], "priv.pem": new["priv.pem"]}
+
+
+def test_lengths_of_time_that_make_no_rotation(run: ModuleRunner) -> None:
+    for arguments in ({"max_age": "1d", "overlap": "1d"}, {"max_age": "soon"}):
+        done = run("authn_keypair", fails=True, **{**ROTATED, **arguments})
+        assert "max_age" in done.result["msg"] + done.result["error"]["remedy"]
+        assert done.writes == ()
 
 
 def test_a_secret_of_somebody_else_is_not_taken(run: ModuleRunner, admin: Admin) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import derived_cluster_id
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import unpack
 
 from tests.integration.ansible_module import ModuleRunner
 from tests.integration.conftest import Admin
@@ -82,12 +85,25 @@ def test_reads_only_an_empty_cluster(check: bool, run: ModuleRunner, admin: Admi
 
 
 def test_reads_only_a_whole_cluster(run: ModuleRunner, admin: Admin) -> None:
-    ports = [{"name": "tls", "port": 15443}, {"name": "https", "port": 443}]
+    ports = [
+        {"name": "tls", "port": 15443},
+        {"name": "https", "port": 443},
+        {"name": "tls-multicluster", "port": 15444},
+        {"name": "tls-api", "port": 6443},
+    ]
+    values = {"global": {"hub": "hub.example", "tag": "1.31.0", "network": "net-info"}}
     gateway = obj("v1", "Service", OURS, "alliance-ingressgateway")
     label = {"federation.istio.deckhouse.io/public-service": ""}
     admin.apply(
-        istiod("istiod", SHARED_MESH_CONFIG="istio-federation", ISTIO_MULTIROOT_MESH="true"),
-        obj("v1", "ConfigMap", ISTIO, "istio", data={"mesh": "trustDomain: info.local\n"}),
+        istiod("istiod", SHARED_MESH_CONFIG="istio-federation", ISTIO_MULTIROOT_MESH="true", CLUSTER_ID="info"),
+        obj(
+            "v1",
+            "ConfigMap",
+            ISTIO,
+            "istio",
+            data={"mesh": "trustDomain: info.local\n", "meshNetworks": "networks: {net-x: {}}\n"},
+        ),
+        obj("v1", "ConfigMap", ISTIO, "istio-sidecar-injector", data={"values": json.dumps(values)}),
         obj("v1", "ConfigMap", ISTIO, "istio-ca-root-cert", data={"root-cert.pem": ROOT}),
         obj(
             "v1",
@@ -114,6 +130,11 @@ def test_reads_only_a_whole_cluster(run: ModuleRunner, admin: Admin) -> None:
     assert state["metadata_ca"] == CA
     assert state["metadata_endpoint"] == "https://203.0.113.7/metadata/"
     assert state["gateways"] == [{"address": "203.0.113.7", "port": 15443}]
+    assert state["multicluster_gateways"] == [{"address": "203.0.113.7", "port": 15444}]
+    assert state["api_host"] == "203.0.113.7:6443"
+    assert (state["cluster_id"], state["network"]) == ("info", "net-info")
+    assert (state["proxy_image"], state["mesh_networks"]) == ("hub.example/proxyv2:1.31.0", ["net-x"])
+    assert state["services"] == ""
     assert state["gateway_exists"] is True
     assert state["exporter_ready"] is False
     assert "10.11.0.0/24" in state["pod_cidrs"]
@@ -126,6 +147,22 @@ def test_reads_only_a_whole_cluster(run: ModuleRunner, admin: Admin) -> None:
     (finding,) = state["findings"]
     assert finding["object"] == "Service info-xyz/outside"
     assert "priv" not in done.output.replace("private", "")
+
+
+def test_the_ports_of_all_services_are_gathered_when_asked_for(run: ModuleRunner) -> None:
+    done = run("cluster_info", gather_services=True, **PLACE)
+    services = unpack(done.result["state"]["services"])
+    assert (done.result["changed"], done.writes) == (False, ())
+    assert services["info-xyz/hidden"] == [["http", 80, "TCP"]]
+    assert "default/kubernetes" in services
+    assert "info-xyz/outside" not in services
+
+
+def test_the_label_of_the_namespace_may_tell_the_network(run: ModuleRunner, admin: Admin) -> None:
+    admin.apply(obj("v1", "ConfigMap", ISTIO, "istio-sidecar-injector", data={"values": "{}"}))
+    label = {"topology.istio.io/network": "net-label"}
+    admin.apply(obj("v1", "Namespace", None, ISTIO, labels=label), manager="network")
+    assert run("cluster_info", **PLACE).result["state"]["network"] == "net-label"
 
 
 def test_several_revisions_are_told(run: ModuleRunner, admin: Admin) -> None:
@@ -201,6 +238,10 @@ def test_reads_only_a_platform_that_is_ready(run: ModuleRunner, admin: Admin, pl
     assert state["module_config_version"] == 2
     assert f"dkp.info-xyz.svc.{platform.exporter.domain}" in {item["hostname"] for item in state["published"]}
     assert "not for us" not in done.output
+    assert state["cluster_id"] == derived_cluster_id(platform.exporter.domain, UUID)
+    assert state["network"] == f"network-{state['cluster_id']}"
+    assert state["multicluster_gateways"] == state["gateways"]
+    assert state["api_host"] == "istio-api-proxy.platform.example"
 
 
 def test_the_inventory_may_name_the_endpoint_of_a_platform(run: ModuleRunner, platform: Platform) -> None:

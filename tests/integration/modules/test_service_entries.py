@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -162,6 +163,80 @@ def test_no_gateway_evicts_nothing(
     assert not [write for write in done.writes if not write.startswith("patch istiofederations/")]
     again = entries(run, one, two)
     assert (again.result["changed"], again.writes) == (False, ())
+
+
+def stale(admin: Admin, neighbour: Neighbour) -> tuple[str, str] | None:
+    resource = admin.get("IstioFederation", None, neighbour.name, FEDERATION)
+    assert resource is not None
+    found = [item for item in resource["status"]["conditions"] if item["type"] == "Stale"]
+    return (found[0]["status"], found[0]["reason"]) if found else None
+
+
+def twice(run: ModuleRunner, *neighbours: Any, **options: Any) -> ModuleRun:
+    """A plan, the run, and another run that does nothing; the run."""
+    plan = entries(run, *neighbours, check=True, **options)
+    assert plan.writes == ()
+    done = entries(run, *neighbours, **options)
+    assert (done.objects, done.result["changed"]) == (plan.objects, plan.result["changed"])
+    again = entries(run, *neighbours, **options)
+    assert (again.result["changed"], again.writes) == (False, ())
+    return done
+
+
+def test_last_known_good_stays_for_as_long_as_it_may(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    """A neighbour is away: warned of, evicted, brought back by a longer time, and back by itself."""
+    one.services = [one.service("kept")]
+    entries(run, one, two)
+    one.stop()
+    try:
+        away = [one.option(), two.option()]
+        assert twice(run, *away).findings.keys() == {one.name}
+        assert stale(admin, one) is None
+        time.sleep(1.5)  # it is away for longer than a second now
+        done = twice(run, *away, stale_warn_after="1s", stale_after="1h")
+        assert [item["code"] for item in done.findings[one.name]] == ["private-FetchFailed", "neighbour-stale"]
+        assert stale(admin, one) == ("True", "LastKnownGood")
+        assert (done.objects, hosts(admin)) == (set(), published(one, two))
+        done = twice(run, *away, stale_after="1s")
+        assert [item["code"] for item in done.findings[one.name]] == ["private-FetchFailed", "neighbour-evicted"]
+        assert "stays" not in done.findings[one.name][0]["message"]
+        assert {item[0] for item in done.objects} == {"deleted"}
+        assert done.result["imported"] == {one.name: 0, two.name: len(two.services)}
+        assert hosts(admin) == published(two)
+        assert stale(admin, one) == ("True", "Evicted")
+        # Whom it trusts is not the question.
+        assert run_trust(run, away).result["trusted"].keys() == {one.name, two.name}
+        twice(run, *away, stale_after="never")
+        assert hosts(admin) == published(one, two)
+    finally:
+        one.start()
+    assert twice(run, one, two, stale_after="1s").findings == {}
+    assert hosts(admin) == published(one, two)
+    assert stale(admin, one) == ("False", "Succeeded")
+
+
+def run_trust(run: ModuleRunner, option: list[dict[str, Any]]) -> ModuleRun:
+    return run("trust_anchors", neighbours=option, namespace=NAMESPACE, root_namespace=ROOT_NAMESPACE)
+
+
+def test_that_there_is_no_gateway_counts_when_it_is_confirmed(
+    run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour
+) -> None:
+    one.services = [one.service("kept")]
+    entries(run, one, two)
+    one.gateways = []
+    done = twice(run, one.option(confirm_no_gateways=True), two)
+    assert [item["code"] for item in done.findings[one.name]] == ["no-gateway-confirmed"]
+    assert hosts(admin) == published(two)
+    assert condition(admin, one) == ("True", "Succeeded")
+    # Without a confirmation it is a mistake again, and there is nothing left to keep.
+    done = entries(run, one, two)
+    assert [item["message"] for item in done.findings[one.name]] == ["it names no ingress gateway"]
+    one.gateways = [GATEWAY]
+    assert entries(run, one, two).findings == {}
+    assert hosts(admin) == published(one, two)
 
 
 @pytest.mark.parametrize("broken", ["stopped", "error"])

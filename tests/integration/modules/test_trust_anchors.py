@@ -20,7 +20,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     PROVED_ANNOTATION,
     federation_resource,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.key_change import sign_key_change
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.mesh_config import parse_shared_mesh_config
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 
 from tests.deckhouse import admission
@@ -95,7 +98,12 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
         if step.mode == "real":
             assert anchors(admin) == expected_anchors(*neighbours)
             assert known_to_the_exporter(admin) == {
-                item.uuid: {"clusterUUID": item.uuid, "authnKeyPub": item.keys.public_pem, "rootCA": item.root}
+                item.uuid: {
+                    "clusterUUID": item.uuid,
+                    "authnKeyPub": item.keys.public_pem,
+                    "rootCA": item.root,
+                    "scopes": ["private-federation"],
+                }
                 for item in neighbours
             }
             for item in neighbours:
@@ -105,6 +113,40 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
     if step.action == "delete" and step.mode == "real":
         assert admin.get("ConfigMap", ROOT_NAMESPACE, "istio-federation") is None
         assert admin.get("IstioFederation", None, one.name, FEDERATION) is None
+
+
+def test_a_cluster_of_the_same_domain(
+    run: ModuleRunner, admin: Admin, one: Neighbour, make_neighbour: Callable[..., Neighbour]
+) -> None:
+    """Its resource is an IstioMulticluster, and the api-proxy lets it in; the federated one it does not."""
+    joined = make_neighbour("trust-joined", "mesh.local")
+    proxy = {"api_proxy": {"cluster_domain": "mesh.local", "limits": {"burst": 7}}}
+    done = trust(run, joined.option(mode="multicluster", flat_network=True), one, **proxy)
+    assert done.result["findings"] == []
+    assert anchors(admin) == expected_anchors(joined, one)
+    assert {uuid: entry["scopes"] for uuid, entry in known_to_the_exporter(admin).items()} == {
+        joined.uuid: ["private-multicluster"],
+        one.uuid: ["private-federation"],
+    }
+    resource = admin.get("IstioMulticluster", None, joined.name, FEDERATION)
+    assert resource is not None
+    assert resource["spec"]["enableIngressGateway"] is False
+    assert resource["status"]["metadataCache"]["public"]["clusterUUID"] == joined.uuid
+    configuration = str(admin.data("ConfigMap", NAMESPACE, "api-proxy-neighbours"))
+    assert joined.uuid in configuration
+    assert one.uuid not in configuration
+    again = trust(run, joined.option(mode="multicluster", flat_network=True), one, **proxy)
+    assert (again.result["changed"], again.writes) == (False, ())
+    # It gets a domain of its own: one resource of one kind.
+    joined.domain = "joined.local"
+    joined.rotate()
+    trust(run, joined, one, **proxy)
+    assert admin.get("IstioMulticluster", None, joined.name, FEDERATION) is None
+    assert condition(admin, joined) == ("True", "Succeeded")
+    assert joined.uuid not in str(admin.data("ConfigMap", NAMESPACE, "api-proxy-neighbours"))
+    assert trust(run, joined, one, **proxy).writes == ()
+    trust(run, one)
+    assert admin.get("ConfigMap", NAMESPACE, "api-proxy-neighbours") is None
 
 
 def test_a_root_that_is_not_the_apis_is_not_trusted(
@@ -243,6 +285,29 @@ def test_an_unknown_neighbour_needs_a_pin(run: ModuleRunner, one: Neighbour, two
     assert two.fingerprints[0] in wrong.findings[one.name][0]["message"]
     assert (unproved.result["trusted"], wrong.result["trusted"]) == ({}, {})
     assert trust(run, one.option(state=None, root_fingerprints=[pin.lower()])).result["trusted"] == {one.name: [pin]}
+
+
+def test_a_new_key_of_a_neighbour_whose_api_nobody_reads(run: ModuleRunner, admin: Admin, two: Neighbour) -> None:
+    """The known key has to vouch for it; both count until the end that it sets."""
+    who = {"state": None, "provider": "external", "root_fingerprints": two.fingerprints}
+    assert trust(run, two.option(**who)).findings == {}
+    old, new, now = two.keys, generate_key_pair(), time.time()
+    two.keys = new
+    (finding,) = trust(run, two.option(**who)).findings[two.name]
+    assert "another public key" in finding["message"]
+    assert known_to_the_exporter(admin)[two.uuid]["authnKeyPub"] == old.public_pem
+    change = {"subject": two.uuid, "new_public_pem": new.public_pem, "now": now, "until": now + 3600}
+    two.key_change = sign_key_change(generate_key_pair().private_pem, **change)
+    assert "another public key" in trust(run, two.option(**who)).findings[two.name][0]["message"]
+    two.key_change = sign_key_change(old.private_pem, **change)
+    assert trust(run, two.option(**who)).findings == {}
+    told = known_to_the_exporter(admin)[two.uuid]
+    assert (told["authnKeyPub"], told["previousAuthnKeyPub"]) == (new.public_pem, old.public_pem)
+    assert told["previousAuthnKeyUntil"] == rfc3339(now + 3600)
+    again = trust(run, two.option(**who))
+    assert (again.result["changed"], again.writes) == (False, ())
+    two.key_change = ""
+    assert trust(run, two.option(**who)).findings == {}
 
 
 def test_a_held_neighbour_stays_as_it_is(run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour) -> None:

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.meshalliance.istio.exporter.documents import FEDERATION, PUBLIC, SPIFFE, Inputs, build
+from ansible_collections.meshalliance.istio.exporter.documents import (
+    FEDERATION,
+    MULTICLUSTER,
+    PUBLIC,
+    SPIFFE,
+    Inputs,
+    MulticlusterInputs,
+    build,
+)
 from ansible_collections.meshalliance.istio.exporter.gateway import published_gateway
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 
@@ -66,6 +74,23 @@ def test_nothing_is_known_at_the_start() -> None:
         "public key",
         "root certificate",
     )
+
+
+def test_multicluster_is_told_once_all_of_it_is_known(world: World) -> None:
+    assert (world.view.multicluster, MULTICLUSTER in world.view.documents) == (False, False)
+    world.join()
+    assert (world.view.multicluster, MULTICLUSTER in world.view.documents) == (True, True)
+    for change in ({"unsynced": ("nodes",)}, {"multicluster": MulticlusterInputs("cluster-b", "net-b")}):
+        world.join()
+        world.change(**change)
+        assert (world.view.multicluster, MULTICLUSTER in world.view.documents) == (True, False)
+
+
+def test_a_problem_of_the_gateway_is_told_once(world: World) -> None:
+    missing, other = Finding("error", "gateway-missing", "x"), Finding("error", "gateway-port-missing", "y")
+    world.change(address_findings=(missing,))
+    world.join(findings=(missing, other, missing))
+    assert world.view.findings == (missing, other)
 
 
 def test_all_roots_are_told_in_one_form(world: World, root: str, second_root: str) -> None:

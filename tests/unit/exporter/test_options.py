@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.meshalliance.istio.exporter.options import parse
 
+MODE = ["--cluster-id", "a", "--network-name", "n"]
 NEEDED = ["--namespace", "istio-alliance", "--cluster-domain", "cluster-a.local"]
 
 
@@ -18,8 +19,23 @@ def test_defaults() -> None:
     assert (options.port, options.metrics_port) == (8080, 8081)
     assert options.gateway_service == "alliance-ingressgateway"
     assert options.public_key_file == "/etc/alliance-authn/pub.pem"
+    assert options.key_change_file == "/etc/alliance-authn/key-change.jwt"
     assert options.identity
     assert options.kubeconfig is None
+    assert (options.cluster_id, options.network_name, options.api_host) == ("", "", "")
+
+
+def test_multicluster_mode() -> None:
+    mode = ["--cluster-id", "cluster-a", "--network-name", "net-a"]
+    options = parse([*NEEDED, *mode], {})
+    assert (options.cluster_id, options.network_name, options.api_host) == ("cluster-a", "net-a", "")
+    environment = {
+        "METADATA_EXPORTER_CLUSTER_ID": "cluster-a",
+        "METADATA_EXPORTER_NETWORK_NAME": "net-a",
+        "METADATA_EXPORTER_API_HOST": "[2001:db8::1]:6443",
+    }
+    options = parse(NEEDED, environment)
+    assert (options.cluster_id, options.network_name, options.api_host) == ("cluster-a", "net-a", "[2001:db8::1]:6443")
 
 
 def test_the_environment_stands_in_for_arguments_and_arguments_win() -> None:
@@ -50,6 +66,12 @@ def test_the_environment_stands_in_for_arguments_and_arguments_win() -> None:
         (NEEDED, {"METADATA_EXPORTER_METRICS_PORT": "x"}, "--metrics-port"),
         ([*NEEDED, "--drain-seconds", "-1"], {}, "between 0 and 300"),
         ([*NEEDED, "--log-level", "loud"], {}, "--log-level"),
+        ([*NEEDED, "--cluster-id", "a"], {}, "--network-name can't be used: it is missing"),
+        ([*NEEDED, "--network-name", "a"], {}, "--cluster-id can't be used: it is missing"),
+        ([*NEEDED, "--cluster-id", "a b", "--network-name", "n"], {}, "--cluster-id can't be used"),
+        ([*NEEDED, "--api-host", "api.example"], {}, "--api-host needs"),
+        ([*NEEDED, *MODE, "--api-host", "https://api.example"], {}, "--api-host can't be used"),
+        ([*NEEDED, *MODE, "--api-host", "127.0.0.1:6443"], {}, "the address is loopback"),
     ],
 )
 def test_what_cannot_be_used_is_said(

@@ -8,17 +8,18 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.meshalliance.istio.exporter.documents import Inputs
+from ansible_collections.meshalliance.istio.exporter.documents import Inputs, MulticlusterInputs
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
 from ansible_collections.meshalliance.istio.exporter.options import parse
 from ansible_collections.meshalliance.istio.exporter.publisher import Publisher
 from ansible_collections.meshalliance.istio.exporter.sources import Sources
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import GatewayAddress
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
@@ -79,7 +80,11 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 def api() -> Iterator[Api]:
     api = Api()
     port = {"name": "http", "port": 80, "protocol": "TCP"}
-    tls = {"name": "tls", "port": 15443, "nodePort": 30443}
+    ports = [
+        {"name": "tls", "port": 15443, "nodePort": 30443},
+        {"name": "tls-multicluster", "port": 15444, "nodePort": 30544},
+        {"name": "tls-api", "port": 6443, "nodePort": 30644},
+    ]
     api.objects = {
         "Service": [
             {
@@ -87,7 +92,7 @@ def api() -> Iterator[Api]:
                 "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.1", "ports": [port]},
             },
             {"metadata": meta("foo", "xyz"), "spec": {"clusterIP": "10.0.0.2", "ports": [port]}},
-            {"metadata": meta("alliance-ingressgateway"), "spec": {"type": "NodePort", "ports": [tls]}},
+            {"metadata": meta("alliance-ingressgateway"), "spec": {"type": "NodePort", "ports": ports}},
         ],
         "Node": [
             {
@@ -120,13 +125,26 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def sources(api: Api, metrics: Metrics, tmp_path: Path) -> Iterator[Sources]:
+def following(api: Api, metrics: Metrics, tmp_path: Path) -> Iterator[Callable[..., Sources]]:
+    """following(argument, ...) makes sources with more arguments."""
     (tmp_path / "pub.pem").write_text("KEY")
-    arguments = ["--namespace", NAMESPACE, "--cluster-domain", "cluster-b.local"]
-    options = parse([*arguments, "--public-key-file", str(tmp_path / "pub.pem")], {})
-    sources = Sources(api, options, metrics, lambda: None)
-    yield sources
-    sources.stop()
+    needed = ["--namespace", NAMESPACE, "--cluster-domain", "cluster-b.local"]
+    made: list[Sources] = []
+
+    def make(*more: str) -> Sources:
+        files = ["--public-key-file", str(tmp_path / "pub.pem"), "--key-change-file", str(tmp_path / "change.jwt")]
+        options = parse([*needed, *files, *more], {})
+        made.append(Sources(api, options, metrics, lambda: None))
+        return made[-1]
+
+    yield make
+    for sources in made:
+        sources.stop()
+
+
+@pytest.fixture
+def sources(following: Callable[..., Sources]) -> Sources:
+    return following()
 
 
 def settled(sources: Sources) -> Inputs:
@@ -154,7 +172,49 @@ def test_everything_that_documents_are_made_of(sources: Sources) -> None:
     assert [service.hostname for service in inputs.services or ()] == ["bar.xyz.svc.cluster-b.local"]
     assert [(found.address, found.port) for found in inputs.addresses] == [("192.0.2.7", 30443)]
     assert inputs.gateway is None
+    assert inputs.multicluster is None
     assert sources.dead_threads() == ()
+
+
+MODE = ("--cluster-id", "cluster-b", "--network-name", "net-b")
+
+
+def test_what_a_multicluster_is_told(following: Callable[..., Sources]) -> None:
+    sources = following(*MODE)
+    before = sources.inputs().multicluster
+    assert before == MulticlusterInputs("cluster-b", "net-b"), "nothing is listed yet, and that is no problem"
+    found = settled(sources).multicluster
+    assert found == MulticlusterInputs("cluster-b", "net-b", "192.0.2.7:30644", (GatewayAddress("192.0.2.7", 30544),))
+
+
+def test_another_way_to_the_api(following: Callable[..., Sources]) -> None:
+    found = settled(following(*MODE, "--api-host", "api.example")).multicluster
+    assert found is not None
+    assert (found.api_host, found.addresses) == ("api.example", (GatewayAddress("192.0.2.7", 30544),))
+
+
+def test_advertised_addresses_are_those_of_one_port(api: Api, following: Callable[..., Sources]) -> None:
+    text = '[{"address": "gw.example", "port": 1}]'
+    name = "metadata-exporter-ingressgateway-advertise"
+    api.objects["ConfigMap"].append(config_map(name, **{"multicluster-ingressgateways-array.json": text}))
+    inputs = settled(following(*MODE))
+    assert inputs.multicluster is not None
+    assert inputs.multicluster.addresses == (GatewayAddress("gw.example", 1),)
+    assert inputs.multicluster.api_host == "192.0.2.7:30644"
+    assert inputs.addresses == (GatewayAddress("192.0.2.7", 30443),)
+
+
+def test_a_gateway_without_the_ports(api: Api, following: Callable[..., Sources]) -> None:
+    gateway = api.objects["Service"][-1]
+    gateway["spec"]["ports"] = gateway["spec"]["ports"][:1]
+    inputs = settled(following(*MODE))
+    assert inputs.multicluster is not None
+    assert (inputs.multicluster.api_host, inputs.multicluster.addresses) == ("", ())
+    assert [finding.message for finding in inputs.multicluster.findings] == [
+        "it has no port named tls-multicluster",
+        "it has no port named tls-api",
+    ]
+    assert inputs.address_findings == ()
 
 
 def test_only_what_the_rules_allow_is_asked_for(sources: Sources, api: Api) -> None:
@@ -183,18 +243,21 @@ def test_what_is_kept_in_memory_is_small(sources: Sources) -> None:
 
 
 def test_a_replaced_key_file_is_noticed(sources: Sources, tmp_path: Path) -> None:
-    assert sources.key_file.changed()
-    assert sources.key_file.read() == "KEY"
-    assert not sources.key_file.changed()
+    assert sources.files_changed()
+    assert (sources.inputs().public_key, sources.inputs().key_change) == ("KEY", "")
+    assert not sources.files_changed()
     # As the kubelet does it: a new file takes the place of the old one.
     (tmp_path / "new.pem").write_text("NEW")
     (tmp_path / "new.pem").replace(tmp_path / "pub.pem")
-    assert sources.key_file.changed()
-    assert sources.key_file.read() == "NEW"
+    assert sources.files_changed()
+    assert sources.inputs().public_key == "NEW"
+    (tmp_path / "change.jwt").write_text("a.b.c")
+    assert sources.files_changed()
+    assert sources.inputs().key_change == "a.b.c"
     (tmp_path / "pub.pem").unlink()
-    assert sources.key_file.changed()
-    assert sources.key_file.read() == ""
-    assert not sources.key_file.changed()
+    assert sources.files_changed()
+    assert sources.inputs().public_key == ""
+    assert not sources.files_changed()
 
 
 def test_the_last_view_stays_when_it_cannot_be_computed(sources: Sources) -> None:

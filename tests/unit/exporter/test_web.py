@@ -23,7 +23,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
     parse_federation,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import SCOPE_MULTICLUSTER
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import parse_multicluster
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    SCOPE_FEDERATION,
+    SCOPE_MULTICLUSTER,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339
 
 from tests.unit.exporter.world import HOST, NEIGHBOUR_UUID, NOW, OWN_UUID, World
 
@@ -99,6 +104,16 @@ def test_public_document(world: World, root: str) -> None:
     assert json.loads(answer.data)["authnKeyPub"].startswith("-----BEGIN ED25519 PUBLIC KEY-----\n")
 
 
+def test_the_public_document_while_the_key_is_rotated(world: World) -> None:
+    """It says how the key of before vouches for the new one; what has not the form of that is left out."""
+    etag = world.client.get(PUBLIC).headers["ETag"]
+    for text, told in (("a.b.c\n", "a.b.c"), ("no proof", None), ("", None)):
+        world.change(key_change=text)
+        answer = world.client.get(PUBLIC)
+        assert json.loads(answer.data).get("authnKeyChange") == PublicMetadata.parse(answer.data).key_change == told
+        assert (answer.headers["ETag"] == etag) is (told is None)
+
+
 def test_spiffe_bundle_has_all_roots_and_a_growing_sequence(world: World, root: str, second_root: str) -> None:
     first = json.loads(world.client.get(SPIFFE).data)
     assert first["spiffe_sequence"] == 4711
@@ -136,6 +151,20 @@ def test_refused_tokens_all_get_the_same_answer(world: World, name: str) -> None
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert answer.headers["Cache-Control"] == "no-store"
     assert "ETag" not in answer.headers
+
+
+def test_a_replaced_key_ends_by_the_clock(world: World) -> None:
+    """No run is needed for it."""
+    old = generate_key_pair()
+    for until, statuses in ((NOW + 1, [200, 200]), (NOW, [401, 200])):
+        remote = json.loads(world.inputs.remote_metadata or "{}")
+        remote[NEIGHBOUR_UUID] |= {"previousAuthnKeyPub": old.public_pem, "previousAuthnKeyUntil": rfc3339(until)}
+        world.change(remote_metadata=json.dumps(remote))
+        asked = [
+            world.federation(world.token(private_pem=pem)) for pem in (old.private_pem, world.neighbour.private_pem)
+        ]
+        assert [answer.status_code for answer in asked] == statuses
+    assert world.federation(world.token(private_pem=generate_key_pair().private_pem)).status_code == 401
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dTpw", "Token abc"])
@@ -218,6 +247,57 @@ def test_multicluster_is_off(world: World) -> None:
     for token in (None, world.token(scope=SCOPE_MULTICLUSTER)):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         assert world.client.get(MULTICLUSTER, headers=headers).status_code == 404
+
+
+def test_multicluster_document_for_a_neighbour(world: World) -> None:
+    world.join()
+    answer = world.multicluster(world.token(scope=SCOPE_MULTICLUSTER))
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Vary"] == "Authorization"
+    document, findings = parse_multicluster(answer.data)
+    assert findings == ()
+    assert document.to_dict() == {
+        "ingressGateways": [{"address": "192.0.2.7", "port": 30544}],
+        "apiHost": "192.0.2.7:30644",
+        "networkName": "net-b",
+        "clusterID": "cluster-b",
+    }
+    tag = answer.headers["ETag"]
+    assert world.multicluster(world.token(scope=SCOPE_MULTICLUSTER), If_None_Match=tag).status_code == 304
+    assert world.multicluster(If_None_Match=tag).status_code == 401
+    assert world.figure("requests_total", route="multicluster", status="200") == 1
+
+
+def test_each_document_has_a_scope_of_its_own(world: World) -> None:
+    """The token's scope has to be the document's, and the neighbour's entry has to have it."""
+    federation, joined = world.token(), world.token(scope=SCOPE_MULTICLUSTER)
+    world.join([SCOPE_FEDERATION, SCOPE_MULTICLUSTER])
+    assert [world.federation(federation).status_code, world.multicluster(joined).status_code] == [200, 200]
+    for answer in (world.federation(joined), world.multicluster(federation)):
+        assert (answer.status_code, answer.text) == (401, "Authentication error: token refused\n")
+    assert world.figure("auth_failures_total", reason="scope") == 2
+    world.join([SCOPE_MULTICLUSTER])
+    assert [world.federation(federation).status_code, world.multicluster(joined).status_code] == [401, 200]
+    world.join([SCOPE_FEDERATION])
+    assert [world.federation(federation).status_code, world.multicluster(joined).status_code] == [200, 401]
+    world.join([])
+    assert [world.federation(federation).status_code, world.multicluster(joined).status_code] == [401, 401]
+    assert world.figure("auth_failures_total", reason="subject") == 4
+
+
+def test_a_multicluster_document_that_is_not_known_is_not_told(world: World) -> None:
+    world.join(api_host="")
+    answer = world.multicluster(world.token(scope=SCOPE_MULTICLUSTER))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert world.multicluster("a.b.c").status_code == 401
+    assert world.client.get("/healthz/ready").status_code == 200
+    world.join(addresses=())
+    answer = world.multicluster(world.token(scope=SCOPE_MULTICLUSTER))
+    assert answer.json["ingressGateways"] is None, "an unknown gateway is never an empty list"
+    world.change(cluster_uuid="")
+    assert world.multicluster(world.token(scope=SCOPE_MULTICLUSTER)).status_code == 503
 
 
 def test_ready(world: World) -> None:

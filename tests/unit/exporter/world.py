@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,16 +16,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from werkzeug.test import Client
 
-from ansible_collections.meshalliance.istio.exporter.documents import Inputs, View, build
+from ansible_collections.meshalliance.istio.exporter.documents import Inputs, MulticlusterInputs, View, build
 from ansible_collections.meshalliance.istio.exporter.health import Health
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
 from ansible_collections.meshalliance.istio.exporter.web import Application
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    GatewayAddress,
     PublicService,
     ServicePort,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import KeyPair
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import SCOPE_FEDERATION
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    SCOPE_FEDERATION,
+    SCOPE_MULTICLUSTER,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.tokens import sign_token
 
 OWN_UUID = "11111111-1111-4111-8111-111111111111"
@@ -84,10 +89,23 @@ class World:
         return sign_token(given.pop("private_pem", self.neighbour.private_pem), **given)
 
     def federation(self, token: str | None = None, **headers: str) -> Any:
+        return self._private("federation", token, headers)
+
+    def multicluster(self, token: str | None = None, **headers: str) -> Any:
+        return self._private("multicluster", token, headers)
+
+    def join(self, scopes: list[str] | None = None, **multicluster: Any) -> None:
+        """Multicluster mode on, and what the neighbour may ask for."""
+        remote = json.loads(self.inputs.remote_metadata or "{}")
+        remote[NEIGHBOUR_UUID]["scopes"] = [SCOPE_MULTICLUSTER] if scopes is None else scopes
+        given = {"api_host": "192.0.2.7:30644", "addresses": (GatewayAddress("192.0.2.7", 30544),), **multicluster}
+        self.change(remote_metadata=json.dumps(remote), multicluster=MulticlusterInputs("cluster-b", "net-b", **given))
+
+    def _private(self, document: str, token: str | None, headers: dict[str, str]) -> Any:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        return self.client.get("/metadata/private/federation.json", headers=sent)
+        return self.client.get(f"/metadata/private/{document}.json", headers=sent)
 
     def figure(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"meshalliance_exporter_{name}", labels)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def test_a_cluster_does_not_change_its_flavour(layout: Layout, monkeypatch: pyte
 def test_the_command_line_names_deckhouse_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
-    def up(_lab: Lab, names: Sequence[str], deckhouse: Sequence[str]) -> None:
+    def up(_lab: Lab, names: Sequence[str], deckhouse: Sequence[str], _domains: Mapping[str, str]) -> None:
         calls.append((list(names), list(deckhouse)))
 
     monkeypatch.setattr(Lab, "up", up)

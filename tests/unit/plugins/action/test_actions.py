@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
-from ansible_collections.meshalliance.istio.plugins.action import alliance_handover, alliance_preflight, alliance_report
+from ansible_collections.meshalliance.istio.plugins.action import (
+    alliance_handover,
+    alliance_preflight,
+    alliance_report,
+    departure_report,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
@@ -33,7 +39,7 @@ class Display:
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Display:
     made = Display()
-    for module in (alliance_handover, alliance_preflight, alliance_report):
+    for module in (alliance_handover, alliance_preflight, alliance_report, departure_report):
         monkeypatch.setattr(module, "display", made)
     return made
 
@@ -91,8 +97,8 @@ def test_the_report_counts_what_every_role_wrote(display: Display) -> None:
         },
         "b": {},
     }
-    variables = {"groups": {"members": ["a", "b"]}, "hostvars": hostvars}
-    result = run(alliance_report, {"group": "members"}, variables)
+    variables = {"groups": {"istio_federation": ["a", "b"]}, "hostvars": hostvars}
+    result = run(alliance_report, {"group": "istio_federation"}, variables)
     assert result["changed"] is False
     assert result["table"][1].split() == ["a", "b", "b.x", "1", "root", "?", "3", "-"]
     assert result["table"][2].split() == ["b", "a", "a.local", "?", "?", "-", "not", "run"]
@@ -124,7 +130,9 @@ def test_steps_of_another_provider_say_nothing(display: Display) -> None:
             "external_neighbour_result": {"changed": True, "manifests": "..."},
         },
     }
-    result = run(alliance_report, {"group": "members"}, {"groups": {"members": [*"abp"]}, "hostvars": hostvars})
+    result = run(
+        alliance_report, {"group": "istio_federation"}, {"groups": {"istio_federation": [*"abp"]}, "hostvars": hostvars}
+    )
     rows = {tuple(line.split()[:2]): line.split()[3:] for line in result["table"][1:7]}
     assert rows["a", "b"] == ["no", "0", "3", "-"]
     assert rows["a", "p"] == ["no", "2", "-"]
@@ -223,5 +231,54 @@ def test_a_handover_for_nobody(display: Display, tmp_path: Path) -> None:
 def test_the_names_that_the_roles_register_are_those_that_are_counted() -> None:
     """A renamed variable would silently be left out of the table."""
     text = "\n".join(path.read_text() for path in ROLES.glob("*/tasks/*.yml"))
-    for name in (alliance_report.TRUST, alliance_report.IMPORTS, *alliance_report.OTHERS):
+    for name in (alliance_report.TRUST, *alliance_report.IMPORTS.values(), *alliance_report.OTHERS):
         assert f"register: {name}\n" in text, name
+
+
+PLAN = {"leaving": "b", "departed": {"a": ["b"], "b": ["a"]}}
+
+
+def departing(host: str, **steps: Any) -> dict[str, Any]:
+    """Variables as the role unfederate leaves them; everything is proved."""
+    done = {"proved": {"a": True, "b": True}, "looked_at": {"istiods": 1}, "findings": []}
+    one = {"unfederate_away": "", "unfederate_proof": done, **steps}
+    return {
+        "inventory_hostname": host,
+        "ansible_play_hosts": ["elsewhere", "a", "b"],
+        "hostvars": {"a": one, "b": {"unfederate_away": "it is off"}},
+    }
+
+
+def test_a_departure_is_told_once_by_the_first_that_takes_part(display: Display) -> None:
+    arguments = {"plan": PLAN, "members": [member("a"), member("b")]}
+    for host in ("a", "b", "elsewhere"):
+        result = run(departure_report, arguments, departing(host))
+        assert not result.get("failed")
+        assert result["unfinished"] == {}
+        assert result["table"][1].endswith("nothing is left")
+    (shown,) = display.shown
+    assert "TO DO: take b out of istio_federation" in shown
+
+
+def test_a_departure_fails_the_host_that_is_not_done(display: Display) -> None:
+    arguments = {"plan": PLAN, "members": [member("a"), member("b")]}
+    failed = {"unfederate_failures": ["cluster a: 403"], "unfederate_proof": {"skipped": True}}
+    result = run(departure_report, arguments, departing("a", **failed))
+    assert result["failed"] is True
+    assert result["msg"].startswith("cluster a: it is not proved that nothing is left (failed)")
+    assert "ERROR a: 403" in display.shown[0]
+    assert not run(departure_report, arguments, departing("b", **failed)).get("failed")
+    asked = run(departure_report, {**arguments, "state": "asked"}, departing("a", **failed))
+    assert asked == {"changed": False, "unfinished": {"a": "failed"}}
+
+
+def test_a_departure_reads_what_the_role_registers() -> None:
+    """A step that is renamed in one place alone would no longer be counted."""
+    tasks = [path.read_text() for path in (ROLES / "unfederate").rglob("tasks/*.yml")]
+    registered = {line.split(":")[1].strip() for text in tasks for line in text.splitlines() if "register:" in line}
+    others = {"unfederate_proof", "unfederate_refusal", "unfederate_leftovers", "unfederate_asked"}
+    assert registered == {*departure_report.STEPS, *others} - {*departure_report.CALLED}
+    roles = {name for text in tasks for name in re.findall(r"name: meshalliance\.istio\.(\w+)", text)}
+    called = [path.read_text() for role in roles for path in (ROLES / role).rglob("tasks/*.yml")]
+    for name in departure_report.CALLED:
+        assert any(f"register: {name}" in text for text in called), name

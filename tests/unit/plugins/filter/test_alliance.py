@@ -14,9 +14,13 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.meshalliance.istio.plugins.filter.alliance import (
+    alliance_departed,
+    alliance_departure,
     alliance_handover,
+    alliance_hosts,
     alliance_members,
     alliance_neighbours,
+    alliance_parted,
     restart_definitions,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import EXCHANGE_ARGUMENT_SPEC
@@ -33,6 +37,14 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "b": {"preflight_state": state("b", "b.local")},
     "c": {"alliance_trust_domain": "c.local"},
 }
+
+
+def test_hosts_are_those_of_all_groups_that_the_play_is_in() -> None:
+    groups = {"istio_federation": ["a", "b"], "istio_multicluster": ["b", "c"], "others": ["x"]}
+    assert alliance_hosts(groups, ["a"]) == ["a", "b"]
+    assert alliance_hosts(groups, ["b", "x"]) == ["a", "b", "c"]
+    assert alliance_hosts(groups, ["c"]) == ["b", "c"]
+    assert alliance_hosts({"others": ["x"]}, ["x"]) == []
 
 
 def test_members_are_those_of_the_group_whatever_the_limit() -> None:
@@ -136,3 +148,33 @@ def test_every_filter_is_documented() -> None:
     package = "ansible_collections.meshalliance.istio.plugins.filter"
     modules = [import_module(f"{package}.{path.stem}") for path in FILTERS.glob("[a-z]*.py")]
     assert {name for module in modules for name in module.FilterModule().filters()} == documented
+
+
+def test_who_leaves_whom() -> None:
+    groups = {"istio_federation": ["a", "b"]}
+    assert alliance_departure(groups, "b") == {"leaving": "b", "departed": {"a": ["b"], "b": ["a"]}}
+    assert alliance_departure(groups, "", "a,b")["departed"] == {"a": ["b"], "b": ["a"]}
+    with pytest.raises(AnsibleFilterError, match=r"alliance_departure: .*Remedy: give one of them"):
+        alliance_departure(groups)
+
+
+def test_what_is_known_of_those_that_leave() -> None:
+    known = alliance_departed(alliance_members(HOSTVARS, ["a", "b", "c"]), ["b", "c", "z"])
+    assert [(item["name"], item.get("trust_domain")) for item in known] == [
+        ("b", "b.local"),
+        ("c", "c.local"),
+        ("z", None),
+    ]
+    assert known[0]["state"]["uuid"] == "uuid-b"
+    assert known[2] == {"name": "z"}
+    assert set(known[0]) == set(EXCHANGE_ARGUMENT_SPEC["neighbours"]["options"])
+
+
+def test_members_after_a_departure() -> None:
+    groups = {"istio_federation": ["a", "b", "c"]}
+    members = alliance_members(HOSTVARS, ["a", "b", "c"])
+    without = alliance_parted(members, alliance_departure(groups, "b"))
+    assert [item["name"] for item in alliance_neighbours(without, "a")] == ["c"]
+    parted = alliance_parted(members, alliance_departure(groups, "", "a,b"))
+    neighbours = {name: [item["name"] for item in alliance_neighbours(parted, name)] for name in ("a", "b", "c")}
+    assert neighbours == {"a": ["c"], "b": ["c"], "c": ["a", "b"]}

@@ -45,5 +45,5 @@ def test_a_list_for_each_term_in_order() -> None:
 
 
 def test_unknown_terms() -> None:
-    with pytest.raises(AnsibleError, match="nothing is none of crds"):
+    with pytest.raises(AnsibleError, match="nothing is none of api_proxy_bootstrap"):
         LookupModule().run(["crds", "nothing"])

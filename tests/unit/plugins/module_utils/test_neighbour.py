@@ -26,9 +26,11 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
     PublicMetadata,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient, NeighbourError
 
 OFFER = FederationMetadata((GatewayAddress("192.0.2.1", 15443),), ())
+JOINT = MulticlusterMetadata((GatewayAddress("192.0.2.1", 15444),), "192.0.2.1:6443", "net-b", "b")
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
@@ -140,6 +142,37 @@ def test_the_federation_document(serve, certificate):
     assert client(server, certificate).federation("a.b.c", "b.local") == (OFFER, (), 1767225600.0)
     assert server.requests[0].startswith("GET /metadata/private/federation.json HTTP/1.1\r\n")
     assert "Authorization: Bearer a.b.c\r\n" in server.requests[0]
+
+
+def test_the_multicluster_document(serve, certificate):
+    server = serve(answer(JOINT.render()))
+    assert client(server, certificate).multicluster("a.b.c") == (JOINT, (), 1767225600.0)
+    assert server.requests[0].startswith("GET /metadata/private/multicluster.json HTTP/1.1\r\n")
+    assert "Authorization: Bearer a.b.c\r\n" in server.requests[0]
+
+
+def test_bad_gateways_are_findings(serve, certificate):
+    entries = [{"address": "192.0.2.1", "port": 15444}, {"address": "127.0.0.1", "port": 15444}]
+    body = json.dumps({**JOINT.to_dict(), "ingressGateways": entries}).encode()
+    metadata, findings, _date = client(serve(answer(body)), certificate).multicluster("t")
+    assert metadata == JOINT
+    assert [finding.code for finding in findings] == ["gateway-refused"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"<html>", "InvalidJSON"), (b"{}", "InvalidPrivateMetadata"), (b"[]", "InvalidPrivateMetadata")],
+)
+def test_multicluster_documents_that_are_none(serve, certificate, body, reason):
+    error = failure(lambda: client(serve(answer(body)), certificate).multicluster("t"))
+    assert (error.reason, error.status) == (reason, 200)
+    assert error.obj.endswith("private/multicluster.json")
+
+
+def test_a_mode_that_is_off_is_named(serve, certificate):
+    asked = client(serve(answer(b"404 page not found\n", "404 Not Found")), certificate)
+    assert "multicluster is on" in failure(lambda: asked.multicluster("t")).remedy
+    assert "federation is on" in failure(lambda: asked.federation("t", "b.local")).remedy
 
 
 def test_a_chunked_answer_without_a_date(serve, certificate, identity):

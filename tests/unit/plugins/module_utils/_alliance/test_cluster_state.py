@@ -19,6 +19,12 @@ STATE = ClusterState(
     pod_cidrs=("10.0.0.0/16",),
     gateways=({"address": "203.0.113.1", "port": 15443},),
     published=({"hostname": "bar.xyz.svc.a.local", "ports": []},),
+    cluster_id="a",
+    network="net-a",
+    api_host="203.0.113.1:6443",
+    multicluster_gateways=({"address": "203.0.113.1", "port": 15444},),
+    mesh_networks=("net-x",),
+    services="eJyrrgUAAXUA+Q==",
     findings=({"code": "x"},),
 )
 
@@ -31,6 +37,22 @@ def test_no_gateway_is_not_an_empty_list() -> None:
     for gateways in (None, ()):
         state = ClusterState(name="a", uuid="u", gateways=gateways)
         assert ClusterState.from_dict(state.to_dict()).gateways == gateways
+
+
+def test_older_results_can_be_read() -> None:
+    of_today = (
+        "cluster_id",
+        "network",
+        "proxy_image",
+        "api_host",
+        "multicluster_gateways",
+        "mesh_networks",
+        "services",
+    )
+    older = {key: value for key, value in STATE.to_dict().items() if key not in of_today}
+    read = ClusterState.from_dict(older)
+    assert (read.cluster_id, read.network, read.proxy_image, read.services) == ("", "", "", "")
+    assert (read.api_host, read.multicluster_gateways, read.mesh_networks) == (None, None, ())
 
 
 def test_newer_results_can_be_read() -> None:

@@ -44,7 +44,13 @@ def test_multicluster_is_a_parameter_of_its_own() -> None:
 
 
 def test_a_variable_shared_with_upstream_clusters_may_say_more() -> None:
-    assert settings({"metadata_node_port": 30444}) == {"federation": {"enabled": True}}
+    more = {
+        "metadata_node_port": 30444,
+        "multicluster_node_port": 30544,
+        "api_node_port": "30644",
+        "multicluster_advertise": [{"address": "gw.example.com", "port": 15444}],
+    }
+    assert settings(more) == {"federation": {"enabled": True}}
 
 
 def test_the_gateway_has_the_settings_that_are_given() -> None:
@@ -78,6 +84,11 @@ def test_the_gateway_has_the_settings_that_are_given() -> None:
         ({"node_port": 80}, "from 1024 to 65535"),
         ({"node_port": "many"}, "many"),
         ({"node_port": True}, "True"),
+        ({"multicluster_node_port": 80}, "multicluster_node_port is 80"),
+        ({"api_node_port": "many"}, "api_node_port is many"),
+        ({"multicluster_advertise": {"address": "gw.example.com"}}, "list of mappings"),
+        ({"multicluster_advertise": [{"port": 443}]}, "an entry of multicluster_advertise"),
+        ({"multicluster_advertise": [{"address": "a", "port": 0}]}, "a port of multicluster_advertise is 0"),
         ({"advertise": [{"port": 443}]}, "address"),
         ({"advertise": [{"address": "203.0.113.7"}]}, "address and port"),
         ({"advertise": ["gw.example.com"]}, "list of mappings"),

@@ -10,7 +10,7 @@ import json
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
@@ -281,8 +281,46 @@ def _mutated(value, draw):
     return value
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_mutated_documents_are_harmless(identity, data):
     _harmless(json.dumps(_mutated(document(service("a"), service("b")), data.draw)))
     _harmless(json.dumps(_mutated(identity, data.draw)))
+
+
+def _many(gateways, services, ports=1, width=0):
+    addresses = [{"address": f"192.0.2.{number}", "port": 1 + number} for number in range(gateways)]
+    listed = [{"name": f"p{number}", "port": 1 + number, "protocol": "TCP"} for number in range(ports)]
+    names = [f"{'x' * width}{number}.xyz.svc.{DOMAIN}" for number in range(services)]
+    return {"ingressGateways": addresses, "publicServices": [{"hostname": name, "ports": listed} for name in names]}
+
+
+def test_what_would_be_too_much_in_one_object_costs_that_service():
+    offered = _many(100, 1, ports=50)
+    offered["publicServices"].append(service("good"))
+    read, (finding,) = parse_federation(json.dumps(offered), trust_domain=DOMAIN)
+    assert [item.hostname for item in read.public_services] == [service("good")["hostname"]]
+    assert (finding.code, finding.severity) == ("service-refused", "error")
+    assert "50 ports at 100 gateways" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("offered", "why"),
+    [(_many(150, 4000), "4000 services at 150 gateways"), (_many(1, 9000, width=50), "that are remembered")],
+)
+def test_what_would_be_too_much_in_all_is_refused(offered, why):
+    """One neighbour must fill neither the memory of a run nor an object of the API server."""
+    with pytest.raises(DocumentError, match=why) as caught:
+        parse_federation(json.dumps(offered), trust_domain=DOMAIN)
+    assert caught.value.reason == "InvalidPrivateMetadata"
+
+
+def test_thousands_of_services_are_not_too_much():
+    assert parse_federation(json.dumps(_many(4, 8000)), trust_domain=DOMAIN)[1] == ()
+
+
+def test_of_thousands_of_bad_entries_the_first_are_told():
+    offered = {"ingressGateways": [], "publicServices": [{"hostname": "a.b"}] * 1000}
+    _read, findings = parse_federation(json.dumps(offered), trust_domain=DOMAIN)
+    assert len(findings) == 51
+    assert (findings[-1].code, findings[-1].severity) == ("more-findings", "error")
+    assert "950 more" in findings[-1].message

@@ -157,7 +157,7 @@ def test_the_definitions():
     version = crd["spec"]["versions"][0]
     assert version["subresources"] == {"status": {}}
     columns = [column["name"] for column in version["additionalPrinterColumns"]]
-    assert columns == ["Trust-Domain", "Endpoint", "Services", "Ready", "Age"]
+    assert columns == ["Trust-Domain", "Endpoint", "Services", "Ready", "Stale", "Last-Answer", "Age"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert re.fullmatch(spec["properties"]["metadataEndpoint"]["pattern"], "https://b.example:8443/metadata/")
     assert not re.fullmatch(spec["properties"]["metadataEndpoint"]["pattern"], "http://b.example/")

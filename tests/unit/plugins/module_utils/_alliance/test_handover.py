@@ -74,6 +74,19 @@ def test_one_manifest_for_each_of_us() -> None:
     assert "partner" in lines[0]
 
 
+def test_a_cluster_of_the_same_domain_is_entered_as_one() -> None:
+    partner = replace(PARTNER, modes=("multicluster",))
+    domain = {"trust_domain": "partner.local", "cluster_domain": "partner.local"}
+    ours = member("a", modes=("multicluster",), cluster_id="a", network="a", flat_network=True, **domain)
+    (made,) = yaml.safe_load_all(federation_manifests([ours, partner], "partner"))
+    assert (made["kind"], made["metadata"]) == ("IstioMulticluster", {"name": "a"})
+    assert made["spec"] == {
+        "enableIngressGateway": False,
+        "metadataEndpoint": "https://a.example.com/metadata/",
+        "metadata": {"clusterCA": CA},
+    }
+
+
 def test_the_same_members_give_the_same_bytes() -> None:
     members = [member("a"), member("b"), PARTNER]
     text = federation_manifests(members, "partner")

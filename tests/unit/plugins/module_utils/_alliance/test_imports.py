@@ -147,3 +147,14 @@ def test_a_shared_mesh_config_of_somebody_else(text):
 def test_a_bad_certificate_never_gets_into_the_mesh_config():
     with pytest.raises(AllianceError):
         shared_mesh_config({"b.local": ["no certificate"]})
+
+
+def test_gateways_of_several_neighbours_that_are_too_many_for_one_object():
+    """Who comes first stays; whose gateways would make the object too large is told."""
+    ports = tuple(ServicePort(f"p{number}", 1 + number, "TCP") for number in range(100))
+    sources = [source(name, [f"192.0.{part}.{n}" for n in range(30)], {HOST: ports}) for part, name in enumerate("bc")]
+    imports = compute_imports(sources, namespace="alliance")
+    assert len(imports.objects[0]["spec"]["endpoints"]) == 30
+    assert imports.hostnames == {"b": (HOST,), "c": ()}
+    (finding,) = imports.findings
+    assert (finding.neighbour, finding.code, finding.severity) == ("c", "service-refused", "error")

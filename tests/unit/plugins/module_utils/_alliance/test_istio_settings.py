@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import (
     IstioRevision,
+    injector_configmap,
     mesh_configmap,
     read_revision,
     revision_name,
@@ -45,6 +47,61 @@ def test_everything_that_is_said() -> None:
 def test_nothing_that_is_said(mesh: str | None) -> None:
     found = read_revision(istiod(image="pilot"), mesh)
     assert found == IstioRevision("default", "istiod", None, None, "cluster.local", False, None, False)
+
+
+def test_what_a_multicluster_asks_for() -> None:
+    env = [{"name": "CLUSTER_ID", "value": "cluster-a"}]
+    found = read_revision(
+        istiod(env=env),
+        None,
+        networks="networks:\n  net-b: {}\n  net-a: {endpoints: [{fromRegistry: a}]}\n",
+        injector=injector(network="net-a"),
+    )
+    assert (found.cluster_id, found.network, found.mesh_networks) == ("cluster-a", "net-a", ("net-a", "net-b"))
+    assert found.proxy_image == "registry.example/istio/proxyv2:1.31.0"
+    assert found.to_dict()["mesh_networks"] == ["net-a", "net-b"]
+
+
+def test_a_cluster_without_a_name() -> None:
+    assert read_revision(istiod(), None).cluster_id == "Kubernetes"
+    elsewhere = {"name": "CLUSTER_ID", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}
+    assert read_revision(istiod(env=[elsewhere]), None).cluster_id == "", "its Deployment doesn't say it"
+
+
+@pytest.mark.parametrize("text", [None, "", "a: [", "[]", "networks: {}", "networks: []", "networks:", "x"])
+def test_no_networks(text: str | None) -> None:
+    assert read_revision(istiod(), None, networks=text).mesh_networks == ()
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"global": []}', '{"global": {"network": null, "proxy": 1}}'])
+def test_an_injector_that_says_nothing(text: str | None) -> None:
+    found = read_revision(istiod(), None, injector=text)
+    assert (found.network, found.proxy_image) == ("", "")
+
+
+def injector(**change: Any) -> str:
+    whole = {"hub": "registry.example/istio", "tag": "1.31.0", "variant": "", "network": "", "proxy": {}, **change}
+    return json.dumps({"global": whole})
+
+
+@pytest.mark.parametrize(
+    ("change", "mesh", "image"),
+    [
+        ({}, "", "registry.example/istio/proxyv2:1.31.0"),
+        ({"tag": 1.31}, "", "registry.example/istio/proxyv2:1.31"),
+        ({"proxy": {"image": "proxy"}}, "", "registry.example/istio/proxy:1.31.0"),
+        ({"proxy": {"image": "else.example/proxy@sha256:0123"}}, "", "else.example/proxy@sha256:0123"),
+        ({"variant": "distroless"}, "", "registry.example/istio/proxyv2:1.31.0-distroless"),
+        ({"variant": "debug", "tag": "1.31.0-distroless"}, "", "registry.example/istio/proxyv2:1.31.0-debug"),
+        ({"variant": "default", "tag": "1.31.0-debug"}, "", "registry.example/istio/proxyv2:1.31.0"),
+        ({"variant": "debug"}, "distroless", "registry.example/istio/proxyv2:1.31.0-distroless"),
+        ({"hub": ""}, "", ""),
+        ({"tag": None}, "", ""),
+    ],
+)
+def test_images_of_sidecars(change: dict[str, Any], mesh: str, image: str) -> None:
+    text = f"defaultConfig: {{image: {{imageType: {mesh}}}}}" if mesh else None
+    assert read_revision(istiod(), text, injector=injector(**change)).proxy_image == image
 
 
 def test_a_mesh_config_that_is_no_yaml() -> None:
@@ -93,3 +150,5 @@ def test_version_tuples(text: str | None, expected: tuple[int, int] | None) -> N
 def test_names_by_revision() -> None:
     assert (revision_name(istiod()), mesh_configmap("default")) == ("default", "istio")
     assert (revision_name(istiod(revision="x")), mesh_configmap("x")) == ("x", "istio-x")
+    assert injector_configmap("default") == "istio-sidecar-injector"
+    assert injector_configmap("x") == "istio-sidecar-injector-x"

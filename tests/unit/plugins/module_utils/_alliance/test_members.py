@@ -29,6 +29,9 @@ STATE = ClusterState(
 )
 
 
+OWN = Member("own", declared_domain="own.local")
+
+
 class Tagged(str):
     """As ansible-core 2.19 hands texts over: a subclass that libraries stumble over."""
 
@@ -153,27 +156,87 @@ def test_external_members_are_nothing_to_each_other() -> None:
     assert made == {"a": "pqd", "p": "ad", "q": "ad", "d": "apq"}
 
 
+BOTH = ("federation", "multicluster")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "mode"),
+    [
+        ({}, {}, "federation"),
+        ({"modes": ("multicluster",)}, {"modes": ("multicluster",)}, "multicluster"),
+        ({"modes": ("multicluster",)}, {}, None),
+        ({"modes": BOTH}, {}, "federation"),
+        ({"modes": BOTH}, {"modes": ("multicluster",)}, "multicluster"),
+        ({"modes": BOTH, "declared_domain": "m"}, {"modes": BOTH, "declared_domain": "m"}, "multicluster"),
+        ({"modes": BOTH, "declared_domain": "m"}, {"modes": BOTH, "declared_domain": "n"}, "federation"),
+        ({"modes": BOTH, "declared_domain": "m"}, {"modes": BOTH}, None),
+    ],
+)
+def test_how_two_members_are_joined(one: dict[str, Any], other: dict[str, Any], mode: str | None) -> None:
+    first, second = Member("a", **one), Member("b", **other)
+    assert first.mode_with(second) == second.mode_with(first) == mode
+
+
+def test_members_without_a_common_group_are_no_neighbours() -> None:
+    members = [Member("a"), Member("b", modes=BOTH), Member("c", modes=("multicluster",))]
+    made = {member.name: "".join(other.name for other in member.neighbours(members)) for member in members}
+    assert made == {"a": "b", "b": "ac", "c": "b"}
+    assert [item.name for item in members[1].neighbours(members, "multicluster")] == ["c"]
+
+
+def test_a_neighbour_in_both_groups_without_a_domain_is_held() -> None:
+    """Whether it is of the same domain decides how it is joined: what it was before stays."""
+    own = Member("a", modes=BOTH, declared_domain="m")
+    known = Member("b", modes=BOTH).as_neighbour(own)
+    assert known["mode"] == "unknown"
+    assert "both groups" in known["hold"]
+    assert known["trust_domain"] == "m"
+
+
+def test_clusters_of_a_multicluster_have_one_domain() -> None:
+    own = Member("a", modes=("multicluster",), declared_domain="m")
+    known = Member("b", modes=("multicluster",), flat_network=True).as_neighbour(own)
+    assert (known["mode"], known["trust_domain"], known["hold"]) == ("multicluster", "m", "")
+    assert known["flat_network"] is True
+
+
+def test_that_a_neighbour_has_no_gateway_is_confirmed_by_name() -> None:
+    (own, *_others) = members_from({"a": {"alliance_confirm_no_gateways": "b, c"}}, ["a"])
+    assert [Member(name).as_neighbour(own)["confirm_no_gateways"] for name in "bcd"] == [True, True, False]
+    assert Member("a").as_neighbour(Member("b"))["confirm_no_gateways"] is False
+    assert Member.from_dict(own.to_dict()) == own
+
+
+def test_the_groups_of_a_host_say_how_it_may_be_joined() -> None:
+    hostvars = {
+        "a": {"group_names": ["istio_federation", "others"]},
+        "b": {"group_names": ["istio_multicluster", "istio_federation"]},
+        "c": {},
+    }
+    assert [member.modes for member in members_from(hostvars, "abc")] == [("federation",), BOTH, ("federation",)]
+
+
 def test_as_neighbour_tells_the_provider() -> None:
-    assert Member("a", provider="deckhouse").as_neighbour()["provider"] == "deckhouse"
+    assert Member("a", provider="deckhouse").as_neighbour(OWN)["provider"] == "deckhouse"
     # Held anyway; the modules have to take the others.
-    assert Member("a", provider="nomad").as_neighbour()["provider"] == "istio"
+    assert Member("a", provider="nomad").as_neighbour(OWN)["provider"] == "istio"
 
 
 @pytest.mark.parametrize(("provider", "believed"), [("external", True), ("istio", False), ("deckhouse", False)])
 def test_only_an_external_member_can_be_believed_at_first_sight(provider: str, believed: bool) -> None:
-    made = Member("a", provider=provider, trust_on_first_use=True).as_neighbour()
+    made = Member("a", provider=provider, trust_on_first_use=True).as_neighbour(OWN)
     assert made["trust_on_first_use"] is believed
 
 
 def test_as_neighbour_what_is_declared_wins() -> None:
-    known = Member("a", state=STATE).as_neighbour()
+    known = Member("a", state=STATE).as_neighbour(OWN)
     assert known["metadata_endpoint"] == STATE.metadata_endpoint
     assert known["metadata_ca"] == "CA"
     assert known["trust_domain"] == "a.local"
     assert known["hold"] == ""
-    declared = Member("a", state=STATE, endpoint="https://e/", ca="other").as_neighbour("why")
+    declared = Member("a", state=STATE, endpoint="https://e/", ca="other").as_neighbour(OWN, "why")
     assert (declared["metadata_endpoint"], declared["metadata_ca"], declared["hold"]) == ("https://e/", "other", "why")
-    assert Member("a").as_neighbour()["state"] is None
+    assert Member("a").as_neighbour(OWN)["state"] is None
 
 
 @given(st.text(min_size=1, max_size=40))

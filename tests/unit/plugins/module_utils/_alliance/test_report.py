@@ -146,3 +146,16 @@ def test_findings_of_other_steps_are_problems() -> None:
     table = alliance_table([member("a"), member("b")], {"a": result})
     assert row(table[1])[-1] == "-"
     assert table[-1] == "ERROR a: Service x/y: no answer. Remedy: start it"
+
+
+def test_a_table_is_of_one_mode() -> None:
+    """Clusters of one domain have their own playbook; who is shown comes from its group."""
+    both = ("federation", "multicluster")
+    mesh = {"modes": both, "declared_domain": "mesh.local"}
+    members = [member("a"), member("d", **mesh), member("e", **mesh)]
+    results = {name: result({}, {"e": 4}, 0) for name in "ade"}
+    federation = alliance_table(members, results)
+    assert [row(line)[:2] for line in federation[1:]] == [["a", "d"], ["a", "e"], ["d", "a"], ["e", "a"]]
+    multicluster = alliance_table(members, results, shown=["d", "e"], mode="multicluster")
+    assert [row(line)[:2] for line in multicluster[1:]] == [["d", "e"], ["e", "d"]]
+    assert row(multicluster[1])[4] == "4"

@@ -192,7 +192,19 @@ def test_the_same_signature_work_for_every_refusal(monkeypatch):
     for token in cases:
         calls.clear()
         refusal(token)
-        assert calls == [1]
+        assert calls == [1] * tokens.MOST_KEYS
+
+
+def test_two_keys_of_a_caller_that_rotates():
+    old = generate_key_pair()
+    for keys in ([PAIR.public_pem, old.public_pem], (old.public_pem, PAIR.public_pem), ["no key", PAIR.public_pem]):
+        assert check(sign(), keys={"uuid-a": keys}) == "uuid-a"
+    assert refusal(sign(), keys={"uuid-a": [old.public_pem, generate_key_pair().public_pem]}) == "signature"
+    assert refusal(sign(), keys={"uuid-a": ["no key", ""]}) == "subject"
+    assert refusal(sign(), keys={"uuid-a": []}) == "subject"
+    stranger = made_of({**CLAIMS, **TIMES}, key=tokens._stand_in_key())
+    assert refusal(stranger, keys={"uuid-a": [PAIR.public_pem, old.public_pem]}) == "signature"
+    assert refusal(stranger, keys={"uuid-a": [PAIR.public_pem]}) == "signature"
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)

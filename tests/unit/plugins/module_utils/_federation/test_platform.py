@@ -22,6 +22,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.usable_roots import (
+    MAX_ROOT_BYTES,
+    MAX_ROOTS,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation import trust
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform import (
@@ -280,14 +284,15 @@ def test_a_memory_that_cannot_be_read_is_none(b: Member) -> None:
 
 
 def test_what_is_too_long_to_be_remembered_is_refused(b: Member, c: Member) -> None:
-    """The API server would refuse the resource, and with it the run."""
-    b.answer = b.document(root_ca=b.root * 64)
-    roots = len(b.answer.render()) // 64
+    """The API server would refuse the resource, and with it the run: annotations may have 256 KiB together."""
+    more = [Member(f"more-{number}").root for number in range(MAX_ROOTS)]
+    b.answer = b.document(root_ca=b.root + "".join(more[1:]))
     assert exchange(vouched("first-use", b)).findings == []
-    b.answer = replace(b.answer, root_ca=b.root * (192 * 1024 // roots + 2))
+    b.answer = b.document(root_ca=b.root + "".join(more))
     told = exchange(vouched("first-use", b), c.neighbour())
     assert codes(told) == [("b", "public-InvalidPublicMetadata")]
     assert set(told.resources) == {"c"}
+    assert MAX_ROOTS * MAX_ROOT_BYTES * 3 // 2 < 192 * 1024
 
 
 @pytest.mark.parametrize("part", ["cluster_uuid", "authn_key_pub", "root_ca"])
@@ -408,6 +413,27 @@ def test_what_the_platform_holds_is_compared_with_what_was_proved(
         assert fingerprint(other.root) in message
 
 
+def test_a_platform_may_hold_the_key_of_before_while_it_is_rotated(b: Member) -> None:
+    """It asks again each minute. What its own API does not name any more it may not hold."""
+    state = b.neighbour().state
+    assert state is not None
+    old, new = b.document(), b.document(authn_key_pub=generate_key_pair().public_pem)
+    away = NeighbourError("away", reason="FetchFailed", obj="public.json")
+    rotating = replace(state, authn_key_pub=new.authn_key_pub, previous_authn_key_pub=old.authn_key_pub)
+    retired = replace(rotating, previous_authn_key_pub=None)
+    for answer, known, held, expected in (
+        (new, rotating, old, []),
+        (old, rotating, new, []),
+        (away, rotating, old, []),
+        (away, rotating, b.document(authn_key_pub=generate_key_pair().public_pem), ["platform-differs"]),
+        (new, retired, old, ["platform-differs"]),
+        (away, retired, old, ["platform-differs"]),
+    ):
+        b.answer = answer
+        found = [code for _name, code in codes(exchange(b.neighbour(state=known), live=[b.resource(held, old)]))]
+        assert [code for code in found if code == "platform-differs"] == expected
+
+
 def test_nobody_takes_the_uuid_of_another(b: Member, c: Member) -> None:
     """The platform has no such check: a pinned neighbour that claims it would take over the other's key.
 
@@ -426,6 +452,18 @@ def test_nobody_takes_the_uuid_of_another(b: Member, c: Member) -> None:
         assert codes(away) == [("b", "public-FetchFailed"), ("c", "public-ClusterUUIDMismatch")]
     unread = exchange(b.neighbour(state=None), pinned, live=[b.resource(proved=b.document())])
     assert codes(unread) == [("b", "public-FetchFailed"), ("c", "public-ClusterUUIDMismatch")]
+
+
+def test_the_platform_is_not_told_of_who_publishes_another_cluster_s_root(b: Member, c: Member) -> None:
+    own = Member("own").root
+    unpinned = b.neighbour(state=None, provider="external", trust_on_first_use=True)
+    for root, whose in ((own, "this cluster's own"), (c.root, "neighbour c's")):
+        b.answer = b.document(root_ca=b.root + root)
+        told = exchange(unpinned, c.neighbour(), own_roots=[own])
+        assert set(told.resources) == {"c"}
+        (finding,) = told.findings
+        assert (finding.neighbour, finding.code) == ("b", "public-InvalidPublicMetadata")
+        assert whose in finding.message
 
 
 def test_the_cache_of_a_platform_makes_nobody_an_owner(b: Member, c: Member) -> None:

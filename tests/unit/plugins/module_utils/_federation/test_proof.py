@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from dataclasses import replace
 from functools import cache
 
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import PublicMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.key_change import sign_key_change
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
@@ -23,6 +25,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pro
     contested,
     prove,
     public_from_state,
+    rotation_finding,
     uuid_owners,
 )
 
@@ -117,6 +120,20 @@ def test_a_further_root_than_its_api_s() -> None:
 
 def test_another_key_than_its_api_s() -> None:
     assert "another public key" in refused(document(key_name="other"), neighbour()).message
+
+
+def test_a_key_that_its_api_still_names() -> None:
+    """While it rotates, its exporter may tell either; a third one it may not, nor one that its API names no more."""
+    state = neighbour().state
+    assert state is not None
+    rotating = neighbour(state=replace(state, authn_key_pub=key("new"), previous_authn_key_pub=key("b")))
+    for name in ("b", "new"):
+        assert prove(document(key_name=name), rotating, document(), OWN).authn_key_pub == key(name)
+    assert "another public key" in refused(document(key_name="other"), rotating).message
+    told = document(key_name="new")
+    assert prove(replace(told, key_change="a.b.c"), rotating, document(), OWN) == told
+    done = neighbour(state=replace(state, authn_key_pub=key("new")))
+    assert "another public key" in refused(document(), done, document()).message
 
 
 def test_a_root_that_is_not_pinned() -> None:
@@ -285,3 +302,89 @@ def test_a_plan_from_the_api() -> None:
     assert public_from_state(replace(state, authn_key_pub=None)) is None
     assert public_from_state(replace(state, authn_key_pub=None), key("new")) == document(key_name="new")
     assert public_from_state(replace(state, roots="")) is None
+
+
+def both(*names: str) -> PublicMetadata:
+    """A document with several roots, as during a rotation."""
+    return PublicMetadata.create("uuid-b", key("b"), "".join(root(name) for name in names), "b.local")
+
+
+def pinned(*names: str) -> Neighbour:
+    return neighbour(
+        state=None, provider="external", root_fingerprints=tuple(fingerprint(root(name)) for name in names)
+    )
+
+
+FIRST_USE = neighbour(state=None, provider="external", trust_on_first_use=True)
+
+
+def test_a_rotation_is_followed_when_api_and_exporter_tell_both_roots() -> None:
+    state = ClusterState(
+        name="b", uuid="uuid-b", trust_domain="b.local", roots=root("new") + root("b"), authn_key_pub=key("b")
+    )
+    for remembered in (document(), both("b", "new"), document(root_name="new"), None):
+        assert prove(both("b", "new"), neighbour(state=state), remembered, OWN) == both("b", "new")
+        assert rotation_finding(both("b", "new"), both("b", "new"), remembered, neighbour(state=state)) is None
+    refused(document(), neighbour(state=state), document())
+
+
+@pytest.mark.parametrize("remembered", [None, document(), both("b", "new")])
+def test_with_pins_a_root_without_one_waits_and_the_others_stay(remembered: PublicMetadata | None) -> None:
+    believed = prove(both("b", "new"), pinned("b"), remembered, OWN)
+    assert believed == document()
+    found = rotation_finding(both("b", "new"), believed, remembered, pinned("b"))
+    assert found is not None and found.code == "root-not-pinned"
+    assert fingerprint(root("new")) in found.message and fingerprint(root("b")) not in found.message
+
+
+def test_with_pins_for_both_a_rotation_is_followed_and_nothing_is_to_be_said() -> None:
+    for remembered in (document(), both("b", "new")):
+        assert prove(both("b", "new"), pinned("b", "new"), remembered, OWN) == both("b", "new")
+        assert rotation_finding(both("b", "new"), both("b", "new"), remembered, pinned("b", "new")) is None
+    assert prove(document(root_name="new"), pinned("b", "new"), both("b", "new"), OWN) == document(root_name="new")
+    assert "pinned are" in str(refused(document(root_name="new"), pinned("b"), both("b", "new")))
+
+
+def test_trusted_on_first_use_a_root_is_followed_beside_one_that_was_trusted() -> None:
+    """A wholly different one is refused, and so is a new key."""
+    assert prove(both("b", "new"), FIRST_USE, document(), OWN) == both("b", "new")
+    found = rotation_finding(both("b", "new"), both("b", "new"), document(), FIRST_USE)
+    assert found is not None and found.code == "root-followed"
+    assert fingerprint(root("new")) in found.message and fingerprint(root("b")) not in found.message
+    assert prove(document(root_name="new"), FIRST_USE, both("b", "new"), OWN) == document(root_name="new")
+    assert rotation_finding(both("b"), both("b"), both("b", "new"), FIRST_USE) is None
+    refused(document(root_name="new"), FIRST_USE, document())
+    refused(both("new", "newer"), FIRST_USE, document())
+    other_key = PublicMetadata.create("uuid-b", key("other"), root("b") + root("new"), "b.local")
+    assert "another public key" in str(refused(other_key, FIRST_USE, document()))
+
+
+def test_a_member_whose_api_is_silent_adds_no_root() -> None:
+    """Whoever answers at its endpoint can copy a certificate: its API has to tell the new one too."""
+    refused(both("b", "new"), neighbour(state=None), document())
+
+
+@pytest.mark.parametrize(
+    "who", [external(root_fingerprints=PINS), external(trust_on_first_use=True), neighbour(state=None)]
+)
+def test_a_new_key_that_the_known_one_vouches_for(who: Neighbour) -> None:
+    """Where no API says it. A replica that still tells the key of before is believed until the end of the overlap."""
+    old, new = generate_key_pair(), generate_key_pair()
+
+    def change(end: float) -> str:
+        now = time.time()
+        return sign_key_change(
+            old.private_pem, subject="uuid-b", new_public_pem=new.public_pem, now=now, until=now + end
+        )
+
+    before = replace(document(), authn_key_pub=old.public_pem)
+    after = replace(document(), authn_key_pub=new.public_pem, key_change=change(3600))
+    assert prove(after, who, before, OWN) == after
+    assert prove(before, who, after, OWN) == before
+    over = replace(after, key_change=change(-1))
+    assert "another public key" in refused(over, who, before).message
+    assert "another public key" in refused(before, who, over).message
+    assert "another public key" in refused(replace(after, key_change=None), who, before).message
+    third = replace(after, authn_key_pub=generate_key_pair().public_pem)
+    assert "another public key" in refused(third, who, before).message
+    assert "another public key" in refused(third, who, after).message

@@ -35,13 +35,15 @@ class Request:
 
 @dataclass
 class Reply:
-    """One answer; with C(chunks), they are sent one by one."""
+    """One answer; with C(chunks), they are sent one by one. C(cut): so many bytes at its end are never sent."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     chunks: list[bytes] | None = None
     hang_up: bool = False
+    silent: bool = False
+    cut: int = 0
 
 
 class Api:
@@ -50,6 +52,7 @@ class Api:
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.requests: list[Request] = []
+        self.ended = threading.Event()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +65,9 @@ class Api:
                 query = {name: values[0] for name, values in parse_qs(url.query).items()}
                 api.requests.append(Request(self.command, url.path, query, dict(self.headers.items()), body))
                 reply = api.replies.pop(0)
-                if reply.hang_up:
+                if reply.silent:
+                    api.ended.wait(10)
+                if reply.hang_up or reply.silent:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
                     return
@@ -73,14 +78,16 @@ class Api:
                     data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
                     self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
-                    self.wfile.write(data)
+                    self.wfile.write(data[: len(data) - reply.cut])
+                    self.close_connection = self.close_connection or bool(reply.cut)
                     return
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for chunk in [*reply.chunks, b""]:
-                    self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+                text = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in [*reply.chunks, b""])
+                self.wfile.write(text[: len(text) - reply.cut])
+                self.close_connection = self.close_connection or bool(reply.cut)
 
-            do_GET = do_PATCH = do_DELETE = _answer  # noqa: N815
+            do_GET = do_PATCH = do_DELETE = do_POST = do_PUT = _answer  # noqa: N815
 
             def log_message(self, *_arguments: Any) -> None:
                 pass
@@ -97,6 +104,7 @@ class Api:
 def api() -> Iterator[Api]:
     made = Api()
     yield made
+    made.ended.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -211,6 +219,117 @@ def test_a_broken_connection_is_opened_again(api: Api, client: Client) -> None:
     assert client.get(CONFIG_MAP, "x", "ns") == {"metadata": {}}
 
 
+FOUND: dict[str, Any] = {"metadata": {"name": "x"}, "data": {"key": "value" * 100}}
+WHOLE = json.dumps(FOUND).encode()
+# Answers that are not what the server meant to say.
+LOST = {
+    "hung up": Reply(hang_up=True),
+    "shorter than its Content-Length": Reply(FOUND, cut=40),
+    "without its last chunk": Reply(chunks=[WHOLE[:99], WHOLE[99:]], cut=5),
+    "in the middle of a chunk": Reply(chunks=[WHOLE[:99], WHOLE[99:]], cut=40),
+    "cut short by a proxy that corrects the length": Reply(WHOLE[:99]),
+    "empty": Reply(b""),
+    "no object": Reply([]),
+    "a page for people": Reply(b"<html>one moment, please</html>"),
+    "an error that is cut short": Reply({"message": "no such thing"}, 404, cut=3),
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_a_lost_answer_is_asked_for_again(lost: Reply, api: Api, client: Client) -> None:
+    api.will(lost, lost, Reply(FOUND))
+    assert client.get(CONFIG_MAP, "x", "ns") == FOUND
+    assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_answers_that_are_always_lost_are_an_error(lost: Reply, api: Api, client: Client) -> None:
+    api.will(*[lost] * client_module.ATTEMPTS)
+    with pytest.raises(ApiError) as caught:
+        client.list(CONFIG_MAP)
+    assert caught.value.status == 0
+    assert str(caught.value).startswith("cluster cluster-x: ")
+    assert api.url in str(caught.value)
+    assert caught.value.remedy
+    assert api.replies == []
+
+
+def test_an_answer_that_is_cut_short_is_not_quoted(api: Api, client: Client) -> None:
+    """It may be a Secret's."""
+    api.will(
+        *[Reply(WHOLE[:99])] * client_module.ATTEMPTS, Reply(chunks=[WHOLE[:99] + b"\n"]), Reply({"value": "value"})
+    )
+    with pytest.raises(ApiError) as first:
+        client.get(CONFIG_MAP, "x", "ns")
+    with pytest.raises(ApiError) as second:
+        watch(client)
+    with pytest.raises(ApiError) as third:
+        client.list(CONFIG_MAP, "ns")
+    for caught in (first, second, third):
+        assert caught.value.reason == client_module.INVALID_ANSWER
+        assert "value" not in str(caught.value)
+
+
+def test_a_silent_server_is_asked_twice(api: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "READ_SECONDS", 0.5)
+    api.will(Reply(silent=True), Reply(silent=True))
+    with pytest.raises(ApiError, match=r"gave no complete answer: .*timed out"):
+        client.get(CONFIG_MAP, "x", "ns")
+    assert api.replies == []
+
+
+@pytest.mark.parametrize("lost", [*LOST.values(), failure(500), failure(503), failure(409)])
+def test_what_may_have_been_made_is_not_made_twice(lost: Reply, api: Api, client: Client) -> None:
+    api.will(lost)
+    with pytest.raises(ApiError):
+        client.request("POST", "/api/v1/namespaces/ns/configmaps", body=FOUND)
+    assert len(api.requests) == 1
+
+
+def test_what_was_refused_undone_may_be_made(api: Api, client: Client) -> None:
+    api.will(failure(429), Reply(FOUND, 201))
+    assert client.request("POST", "/api/v1/namespaces/ns/configmaps", body=FOUND).status == 201
+
+
+def test_a_delete_whose_answer_was_lost_finds_nothing_the_next_time(api: Api, client: Client) -> None:
+    api.will(Reply({}, cut=1), failure(404))
+    assert client.delete(CONFIG_MAP, "x", "ns") is False
+
+
+@pytest.mark.parametrize(
+    "version", [{"metadata": {"resourceVersion": "7"}}, {"preconditions": {"resourceVersion": "7"}}]
+)
+def test_a_conflict_over_a_past_version_is_told_at_once(version: Any, api: Api, client: Client) -> None:
+    api.will(failure(409, reason="Conflict"))
+    with pytest.raises(ApiError) as caught:
+        client.request("PUT", "/api/v1/namespaces/ns/configmaps/x", body=version)
+    assert (caught.value.status, caught.value.reason) == (409, "Conflict")
+    assert len(api.requests) == 1
+
+
+def test_a_redirect_is_not_followed(api: Api, client: Client) -> None:
+    api.will(Reply(b"", 302, {"Location": "http://127.0.0.1:9/"}))
+    with pytest.raises(ApiError) as caught:
+        client.get(CONFIG_MAP, "x", "ns")
+    assert caught.value.reason == client_module.INVALID_ANSWER
+    assert len(api.requests) == 1
+
+
+def test_a_status_may_be_anything(api: Api, client: Client) -> None:
+    for status in ({"code": "many", "message": 7}, [], {"code": None}, "no"):
+        api.will(Reply(status, 403))
+        with pytest.raises(ApiError) as caught:
+            client.get(CONFIG_MAP, "x", "ns")
+        assert caught.value.status == 403
+
+
+def test_what_is_no_list_is_an_error(api: Api, client: Client) -> None:
+    api.will(Reply({"items": []}))
+    with pytest.raises(ApiError) as caught:
+        client.list(CONFIG_MAP)
+    assert caught.value.reason == client_module.INVALID_ANSWER
+
+
 def test_a_refused_connection_names_the_cluster() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -276,6 +395,28 @@ def test_an_error_event_and_an_error_answer(api: Api, client: Client) -> None:
     with pytest.raises(ApiError) as caught:
         watch(client)
     assert caught.value.status == 410
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"type": "ADDED", "object"\n', b"[]\n", b'{"type": "ERROR", "object": 7}\n', b"no\n"]
+)
+def test_a_watch_of_something_else_is_an_error(line: bytes, api: Api, client: Client) -> None:
+    api.will(Reply(chunks=[line]))
+    with pytest.raises(ApiError) as caught:
+        watch(client)
+    assert caught.value.reason == client_module.INVALID_ANSWER
+
+
+@pytest.mark.parametrize("cut", [5, 9, 20])
+def test_a_watch_that_is_cut_is_an_error(cut: int, api: Api, client: Client) -> None:
+    """What came whole before is told."""
+    api.will(Reply(chunks=[event("ADDED", "a"), event("ADDED", "b")], cut=cut))
+    seen = []
+    with pytest.raises(ApiError) as caught:
+        for _kind, obj in client.watch(POD, resource_version="7", timeout_seconds=5):
+            seen.append(obj["metadata"]["name"])
+    assert caught.value.status == 0
+    assert seen[:1] == ["a"]
 
 
 def test_groups_of_impersonation_are_one_header_each(api: Api) -> None:

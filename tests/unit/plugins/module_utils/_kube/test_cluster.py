@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import unpack
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import Place, read_cluster, read_uuid
@@ -133,6 +135,89 @@ def test_a_gateway_without_an_address_does_not_keep_the_run_from_making_one() ->
     problems = [finding for finding in state.findings if finding["code"] != "istiod-missing"]
     assert problems
     assert {finding["severity"] for finding in problems} == {"warning"}
+
+
+GATEWAY_PORTS = [
+    {"name": "tls", "port": 15443},
+    {"name": "https", "port": 443},
+    {"name": "tls-multicluster", "port": 15444},
+    {"name": "tls-api", "port": 6443},
+]
+
+
+def gateway(ports: list[dict[str, Any]], address: str = "203.0.113.7") -> dict[str, Any]:
+    return {
+        "kind": "Service",
+        "metadata": {"name": "alliance-ingressgateway", "namespace": "istio-alliance"},
+        "spec": {"type": "LoadBalancer", "ports": ports},
+        "status": {"loadBalancer": {"ingress": [{"ip": address}]}},
+    }
+
+
+def config_map(name: str, namespace: str = "istio-system", **data: str) -> dict[str, Any]:
+    return {"kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
+
+
+def istiod(**env: str) -> dict[str, Any]:
+    container = {"name": "discovery", "env": [{"name": key, "value": value} for key, value in env.items()]}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "istiod", "namespace": "istio-system", "labels": {"app": "istiod"}},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }
+
+
+def test_a_member_of_a_multicluster() -> None:
+    values = json.dumps({"global": {"hub": "hub.example", "tag": "1.31.0", "network": "net-a"}})
+    state = read(
+        istiod(CLUSTER_ID="cluster-a"),
+        config_map("istio", mesh="trustDomain: mesh.local\n", meshNetworks="networks: {net-x: {}}\n"),
+        config_map("istio-sidecar-injector", values=values),
+        gateway(GATEWAY_PORTS),
+    )
+    assert (state.cluster_id, state.network, state.proxy_image) == ("cluster-a", "net-a", "hub.example/proxyv2:1.31.0")
+    assert state.mesh_networks == ("net-x",)
+    assert state.api_host == "203.0.113.7:6443"
+    assert state.multicluster_gateways == ({"address": "203.0.113.7", "port": 15444},)
+    assert state.gateways == ({"address": "203.0.113.7", "port": 15443},)
+    assert (state.services, state.findings) == ("", ())
+
+
+def test_a_member_of_a_federation_alone() -> None:
+    state = read(istiod(), gateway(GATEWAY_PORTS[:2]))
+    assert (state.cluster_id, state.network, state.proxy_image, state.mesh_networks) == ("Kubernetes", "", "", ())
+    assert (state.api_host, state.multicluster_gateways, state.findings) == (None, None, ())
+
+
+def test_the_network_may_be_told_by_the_namespace() -> None:
+    labels = {"topology.istio.io/network": "net-label"}
+    namespace = {"kind": "Namespace", "metadata": {"name": "istio-system", "labels": labels}}
+    assert read(istiod(), namespace).network == "net-label"
+    values = config_map("istio-sidecar-injector", values='{"global": {"network": "net-a"}}')
+    assert read(istiod(), namespace, values).network == "net-a"
+
+
+def test_advertised_addresses_of_the_multicluster_win() -> None:
+    name = "metadata-exporter-ingressgateway-advertise"
+    listed = {"multicluster-ingressgateways-array.json": '[{"address": "gw.example", "port": 1}]'}
+    state = read(istiod(), gateway(GATEWAY_PORTS), config_map(name, "istio-alliance", **listed))
+    assert state.multicluster_gateways == ({"address": "gw.example", "port": 1},)
+    assert state.gateways == ({"address": "203.0.113.7", "port": 15443},)
+    assert state.api_host == "203.0.113.7:6443"
+    broken = config_map(name, "istio-alliance", **{"multicluster-ingressgateways-array.json": "no JSON"})
+    (finding,) = read(istiod(), gateway(GATEWAY_PORTS), broken).findings
+    assert (finding["severity"], finding["code"]) == ("warning", "advertise-invalid")
+    assert "multicluster-ingressgateways-array.json" in finding["remedy"]
+
+
+def test_an_api_at_an_ipv6_address() -> None:
+    assert read(istiod(), gateway(GATEWAY_PORTS, "2001:db8::7")).api_host == "[2001:db8::7]:6443"
+
+
+def test_all_services_are_packed_when_asked_for() -> None:
+    memory: Any = Memory(istiod(), gateway(GATEWAY_PORTS[:1]))
+    state = read_cluster(memory, "a", Place(), with_services=True)
+    assert unpack(state.services) == {"istio-alliance/alliance-ingressgateway": [["tls", 15443, "TCP"]]}
 
 
 def test_ca_and_key_are_read_without_what_is_around_them() -> None:

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import unpack
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse import (
@@ -308,6 +309,38 @@ def test_a_secret_of_no_use_is_named_and_not_shown(value: str) -> None:
     ]
     assert value not in str(state.findings)
     assert state.awaiting[-1].startswith("the key pair")
+
+
+def test_what_the_platform_calls_a_cluster_and_its_network() -> None:
+    """By its rule, unless its istiod says it: 0x11E60398 is the Adler-32 checksum of "Wikipedia"."""
+    uuid = [obj("ConfigMap", "d8-cluster-uuid", "kube-system", data={"cluster-uuid": "Wikipedia"})]
+    state = read(uuid=uuid)
+    assert (state.cluster_id, state.network) == ("c-local-300286872", "network-c-local-300286872")
+    named = istiod("v1x25", "c.local")
+    named[0]["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "CLUSTER_ID", "value": "told"}]
+    values = '{"global": {"network": "net-told", "hub": "hub.example", "tag": "v1"}}'
+    told = read(istiod=[*named, obj("ConfigMap", "istio-sidecar-injector-v1x25", data={"values": values})])
+    assert (told.cluster_id, told.network, told.proxy_image) == ("told", "net-told", "hub.example/proxyv2:v1")
+    for parts in ({"uuid": []}, {"istiod": []}):
+        unknown = read(**parts)
+        assert (unknown.cluster_id, unknown.network) == ("", "")
+
+
+def test_where_the_platforms_api_and_network_are_reached() -> None:
+    state = read()
+    assert state.multicluster_gateways == state.gateways
+    assert state.api_host is None
+    domain = config("global", settings={"modules": {"publicDomainTemplate": "%s.c.example"}})
+    assert read(domain=[domain]).api_host == "istio-api-proxy.c.example"
+    proxy = obj("Ingress", "api-proxy", spec={"rules": [{"host": "istio-api-proxy.else.example"}]})
+    assert read(domain=[domain, proxy]).api_host == "istio-api-proxy.else.example"
+
+
+def test_all_services_are_packed_when_asked_for() -> None:
+    client: Any = Memory(*[item for part in READY.values() for item in part])
+    assert read_deckhouse_cluster(client, "c").services == ""
+    state = read_deckhouse_cluster(client, "c", with_services=True)
+    assert unpack(state.services) == {"d8-istio/ingressgateway": [["tls", 15443, "TCP"]]}
 
 
 def test_several_revisions_that_agree_are_normal() -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.meshalliance.istio.exporter import lease
 from ansible_collections.meshalliance.istio.exporter.leadership import Leadership
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import lease
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 
 NAMESPACE = "istio-alliance"
@@ -200,7 +200,7 @@ def test_never_two_leaders_once_the_lease_exists(steps: list[tuple[str, bool, fl
 
 
 def test_the_object() -> None:
-    assert lease.lease_object(NAMESPACE, "one", None, 1_800_000_000.25) == {
+    assert lease.lease_object(NAMESPACE, "metadata-exporter", "one", None, 1_800_000_000.25) == {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {

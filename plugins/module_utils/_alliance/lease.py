@@ -3,11 +3,12 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who of several replicas writes the Gateway: a Lease (coordination.k8s.io/v1). Decisions only.
+"""Who of several writes: a Lease (coordination.k8s.io/v1). Decisions only.
 
-U(https://kubernetes.io/docs/concepts/architecture/leases/). The clocks of replicas are never compared: a replica
-measures by its own clock for how long the Lease has not changed. Two leaders for a moment would do no harm, since what
-they write is the same; the Lease keeps replicas with caches slightly apart from undoing each other's write.
+U(https://kubernetes.io/docs/concepts/architecture/leases/). Used by the exporter's replicas and by runs of modules. The
+clocks of those who want it are never compared: each measures by its own for how long the Lease has not changed. Two
+holders for a moment would do no harm where both write the same; the Lease keeps those whose knowledge is slightly apart
+from undoing each other's write.
 """
 
 from __future__ import annotations
@@ -17,15 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
-    EXPORTER,
-    MANAGED_BY,
-    MANAGED_BY_LABEL,
-)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MANAGED_BY, MANAGED_BY_LABEL
 
 LEASE_SECONDS = 10.0
 RENEW_SECONDS = 3.0
-# A leader that can't renew stops to write well before another one may begin.
+# A holder that can't renew stops to write well before another one may begin.
 LEADER_SECONDS = 7.0
 
 
@@ -66,7 +63,7 @@ def record_of(lease: Mapping[str, Any], before: Record | None, now: float) -> Re
 
 
 def next_step(record: Record | None, identity: str, now: float) -> Step:
-    """What this replica does about the Lease now."""
+    """What C(identity) does about the Lease now."""
     if record is None or not record.holder:
         return Step("acquire")
     age = now - record.seen_at
@@ -76,14 +73,14 @@ def next_step(record: Record | None, identity: str, now: float) -> Step:
 
 
 def is_leader(record: Record | None, identity: str, now: float) -> bool:
-    """Whether this replica may write now."""
+    """Whether C(identity) may write now."""
     return record is not None and record.holder == identity and now - record.seen_at < LEADER_SECONDS
 
 
-def lease_object(namespace: str, identity: str, record: Record | None, wall_clock: float) -> dict[str, Any]:
-    """The Lease to apply for taking or keeping it. C(wall_clock): unix seconds.
+def lease_object(namespace: str, name: str, identity: str, record: Record | None, wall_clock: float) -> dict[str, Any]:
+    """The Lease to write for taking or keeping it. C(wall_clock): unix seconds.
 
-    With a known resourceVersion the API server refuses it when another replica was faster.
+    With a known resourceVersion the API server refuses it when somebody else was faster.
     """
     kept = record is not None and record.holder == identity
     transitions = 0 if record is None else record.transitions + (0 if kept else 1)
@@ -93,18 +90,18 @@ def lease_object(namespace: str, identity: str, record: Record | None, wall_cloc
         "leaseTransitions": transitions,
         "renewTime": _micro_time(wall_clock),
     }
-    return _lease(namespace, spec, record)
+    return _lease(namespace, name, spec, record)
 
 
-def release_object(namespace: str, record: Record, wall_clock: float) -> dict[str, Any]:
-    """The Lease to apply for giving it back: without a holder, so that another replica takes it at once."""
+def release_object(namespace: str, name: str, record: Record, wall_clock: float) -> dict[str, Any]:
+    """The Lease to write for giving it back: without a holder, so that the next one takes it at once."""
     spec = {"leaseDurationSeconds": 1, "leaseTransitions": record.transitions, "renewTime": _micro_time(wall_clock)}
-    return _lease(namespace, spec, record)
+    return _lease(namespace, name, spec, record)
 
 
-def _lease(namespace: str, spec: dict[str, Any], record: Record | None) -> dict[str, Any]:
+def _lease(namespace: str, name: str, spec: dict[str, Any], record: Record | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {
-        "name": EXPORTER,
+        "name": name,
         "namespace": namespace,
         "labels": {MANAGED_BY_LABEL: MANAGED_BY},
     }
