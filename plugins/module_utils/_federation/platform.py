@@ -46,7 +46,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.tru
     neighbour_resource,
     public_finding,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL, set_of
 
 Object = dict[str, Any]
 
@@ -80,7 +80,7 @@ def exchange_for_platform(
     own_roots: certificates of its own CA, which nobody else may give out as theirs.
     """
     trust = PlatformTrust()
-    ours = {name: resource for name, resource in federations.items() if _set_of(resource) == set_id}
+    ours = {name: resource for name, resource in federations.items() if set_of(resource) == set_id}
     foreign = {name: resource for name, resource in federations.items() if name not in ours}
     known = [item.completed(ours.get(item.resource_name)) for item in neighbours]
     free = []
@@ -112,11 +112,6 @@ def exchange_for_platform(
             _keep(trust, neighbour, resource)
     trust.findings += clock_findings(free, answers) + insecure_findings(known)
     return trust
-
-
-def _set_of(resource: Mapping[str, Any]) -> str | None:
-    labels: Mapping[str, str] = resource["metadata"].get("labels") or {}
-    return labels.get(PART_OF_LABEL)
 
 
 def _introduced(neighbour: Neighbour, resource: Object | None, own_uuid: str, planning: bool) -> Introduction:

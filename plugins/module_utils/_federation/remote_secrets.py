@@ -29,7 +29,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.ide
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.parallel import each
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.signed import UNAUTHORIZED
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, Change, Plan
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import set_of
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, SECRET
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.remote_api import RemoteApiError, probe
@@ -77,7 +77,7 @@ def prepare(
     ours.
     """
     remote = Remote()
-    ours = {name: item for name, item in secrets.items() if _is_ours(item, set_id)}
+    ours = {name: item for name, item in secrets.items() if set_of(item) == set_id}
     taken = {cluster_id: name for name, item in secrets.items() if name not in ours for cluster_id in cluster_ids(item)}
     free: list[_Wanted] = []
     for item in known:
@@ -154,10 +154,6 @@ def plan_networks(
             # The run will find it, made by trust_anchors.
             return Plan(writes=[Change({**manifest, "data": {}}, manifest)])
     return applier.plan([manifest])
-
-
-def _is_ours(secret: Mapping[str, Any], set_id: str) -> bool:
-    return (secret["metadata"].get("labels") or {}).get(PART_OF_LABEL) == set_id
 
 
 def _tokens(

@@ -116,7 +116,9 @@ def ask_signed(
     """
     for seconds in (*pauses, None):
         refused: NeighbourError | None = None
-        for key in identity.signing_keys(time.time()):
+        keys = identity.signing_keys(time.time())
+        # Between the two attempts a neighbour may learn of the new key and forget the one before.
+        for key in (*keys, *keys[:-1]):
             token = sign_token(key, subject=identity.uuid, audience=proved.cluster_uuid, scope=scope, now=time.time())
             try:
                 answer = ask(token)
@@ -125,7 +127,7 @@ def ask_signed(
                     raise
                 refused = error
                 continue
-            if findings is not None and refused is not None and identity.ends_soon(time.time()):
+            if findings is not None and key != identity.private_key and identity.ends_soon(time.time()):
                 findings.append(_late(identity))
             return answer
         if refused is not None and seconds is None:

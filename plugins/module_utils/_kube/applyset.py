@@ -24,6 +24,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
     ApplySet,
     Contents,
     recorded_contents,
+    set_of,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client, describe
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.comparison import merged, needs_apply, normalised
@@ -140,6 +141,10 @@ class Applier:
             plan.recorded = recorded_contents(plan.parent_before, applyset.namespace)
             live = self._members(desired, applyset, plan.recorded)
             taken = self._taken(desired, live)
+            # Another run of the same set may have made them between the two lists.
+            made = [key for key, obj in taken.items() if set_of(obj) == applyset.id]
+            live |= self._read(made)
+            taken = {key: obj for key, obj in taken.items() if key not in made}
             if adopt == ADOPT_SKIP:
                 desired = {key: obj for key, obj in desired.items() if key not in taken}
                 taken = {}
@@ -258,7 +263,7 @@ class Applier:
     ) -> dict[Key, Object]:
         """The objects that the set takes over, read whole."""
         for key, metadata_only in taken.items():
-            owner = (metadata_only["metadata"].get("labels") or {}).get(PART_OF_LABEL)
+            owner = set_of(metadata_only)
             if owner or adopt != ADOPT_ALWAYS:
                 raise AllianceError(
                     "the object exists and is not ours" + (f" (it belongs to the ApplySet {owner})" if owner else ""),

@@ -82,5 +82,10 @@ def recorded_contents(parent: Mapping[str, Any] | None, namespace: str) -> Conte
     return Contents(group_kinds, _listed(annotations.get(NAMESPACES_ANNOTATION)) | {namespace})
 
 
+def set_of(obj: Mapping[str, Any]) -> str:
+    """The ID of the ApplySet that a live object belongs to; empty when to none."""
+    return (obj["metadata"].get("labels") or {}).get(PART_OF_LABEL) or ""
+
+
 def _listed(text: str | None) -> frozenset[str]:
     return frozenset(part for part in (text or "").split(",") if part)

@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import applyset as applyset_module
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, ApplyError
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
+    ADOPT_ALWAYS,
+    ADOPT_REFUSE,
+    ADOPT_SKIP,
+    Applier,
+    ApplyError,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL, ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
@@ -116,3 +122,28 @@ def test_one_object_that_fails_does_not_stop_the_others() -> None:
     with pytest.raises(ApplyError):
         execute(api, [obj("Secret", "p"), obj("Secret", "q"), obj("Service", "s")])
     assert api.written == ["ConfigMap set", "Secret q", "Service s"]
+
+
+class Raced(Api):
+    """A cluster in which another run of the same set makes a ConfigMap just after the members were listed."""
+
+    def list(self, _kind: Kind, _namespace: str | None = None, **how: Any) -> ObjectList:
+        return ObjectList([] if "label_selector" in how else [self._made()], "1")
+
+    def get(self, _kind: Kind, name: str, _namespace: str | None = None) -> Object | None:
+        return self._made() if name == "both" else None
+
+    @staticmethod
+    def _made() -> Object:
+        made = obj("ConfigMap", "both")
+        return {**made, "metadata": {**made["metadata"], "labels": {PART_OF_LABEL: SET.id}}, "data": {"will": "theirs"}}
+
+
+@pytest.mark.parametrize("adopt", [ADOPT_ALWAYS, ADOPT_REFUSE, ADOPT_SKIP])
+def test_what_another_run_of_the_set_made_meanwhile_is_a_member(adopt: str) -> None:
+    applier = Applier(Raced())  # type: ignore[arg-type]
+    plan = applier.plan([{**obj("ConfigMap", "both"), "data": {"will": "ours"}}], SET, adopt=adopt)
+    (change,) = plan.writes
+    assert change.before is not None
+    assert change.before["data"] == {"will": "theirs"}
+    assert plan.deletes == []
