@@ -230,7 +230,10 @@ def test_every_stage_was_interrupted_and_no_request_failed(rotation: Rotation) -
 
 
 def test_the_alliance_still_works(alliance: Alliance) -> None:
+    """What the rotation has told the members is all that the playbook for federation would."""
+    before = {cluster: alliance.audit(cluster) for cluster in alliance.clusters}
     run = alliance.run()
     assert run.status == 0, run.output
     assert all(count == 0 for count in run.changed().values()), run.output
+    assert {cluster: alliance.audit(cluster) for cluster in alliance.clusters} == before
     assert call_until(alliance.lab, A, "foo", f"http://bar.xyz.svc.{B}.local/")["cluster"] == B
