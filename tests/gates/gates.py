@@ -125,7 +125,7 @@ GATES = (
     ),
     Gate(
         "wire",
-        pytest(PYTHON, "tests/wire"),
+        pytest(PYTHON, "tests/wire", *_TWO_FILES),
         "modules, roles and exporter against a simulated Deckhouse cluster",
         suite=True,
         timeout=30 * MINUTE,

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ class Peer:
         return sum(request.with_token for request in self.exporter.requests)
 
 
+REMOTE_SECRET, REMOTE_KEY = "alliance-remote-public-metadata", "remote-public-metadata.json"
 # Timestamps in a status are renewed now and then: not while tests count writes.
 SELDOM = {"status_refresh": 86400}
 
@@ -102,6 +105,23 @@ class Ours:
         """Import their services."""
         more = {**SELDOM, **more}
         return self.run("service_entries", neighbours=[peer.option() for peer in peers], namespace=OURS, **more)
+
+    def tell(self, known: str) -> None:
+        """Whom our exporter lets in, as JSON, written by somebody else than the modules."""
+        data = {REMOTE_KEY: base64.b64encode(known.encode()).decode()}
+        self.cluster.apply(manifest("v1", "Secret", REMOTE_SECRET, OURS, data=data))
+
+    @contextmanager
+    def told(self, known: str) -> Iterator[None]:
+        """Whom it lets in meanwhile; afterwards all is as before, and the modules' own."""
+        kind = self.cluster.client.kind_of({"apiVersion": "v1", "kind": "Secret"})
+        before = self.cluster.client.get(kind, REMOTE_SECRET, OURS)
+        self.tell(known)
+        yield
+        if before is None:
+            self.cluster.client.delete(kind, REMOTE_SECRET, OURS)
+        else:
+            self.tell(base64.b64decode(before["data"][REMOTE_KEY]).decode())
 
     def imported(self) -> dict[str, Object]:
         """The ServiceEntries' specs by host."""

@@ -107,12 +107,14 @@ class Pair:
         """The reasons of its conditions, after one more cycle."""
         return {item["type"].removesuffix("Ready"): item["reason"] for item in self.status()["conditions"]}
 
+    def known(self, scopes: list[str]) -> str:
+        """It, let in here for these documents."""
+        public = self.platform.document(facts.PUBLIC_PATH)
+        return json.dumps({public["clusterUUID"]: {**public, "scopes": scopes}})
+
     def let_in(self, scopes: list[str]) -> None:
         """It is entered here, for these documents."""
-        public = self.platform.document(facts.PUBLIC_PATH)
-        text = json.dumps({public["clusterUUID"]: {**public, "scopes": scopes}})
-        data = {"remote-public-metadata.json": base64.b64encode(text.encode()).decode()}
-        self.ours.cluster.apply(manifest("v1", "Secret", "alliance-remote-public-metadata", OURS, data=data))
+        self.ours.tell(self.known(scopes))
 
     def ports(self, *more: tuple[str, int]) -> None:
         """The ports of our gateway, as the role makes them."""
@@ -176,19 +178,14 @@ def both(tmp_path_factory: pytest.TempPathFactory, ours: Ours) -> Iterator[Pair]
 @pytest.fixture
 def pair(both: Pair) -> Iterator[Pair]:
     """Both know each other. What a test breaks is whole again after it."""
-    kind = both.ours.cluster.client.kind_of({"apiVersion": "v1", "kind": "Secret"})
-    before = both.ours.cluster.client.get(kind, "alliance-remote-public-metadata", OURS)
     both.ports(("tls-multicluster", 15444), ("tls-api", 6443))
-    both.let_in(JOINED)
-    both.entered()
-    until(lambda: both.reasons().get("RemoteAPIServer") == "RemoteAPIReachable", 60, "it has learnt from us")
-    yield both
-    both.platform.exporter.behave()
-    both.api.body = {"kind": "APIVersions", "versions": ["v1"]}
-    both.ports()
-    if before is not None:
-        data = before["data"]
-        both.ours.cluster.apply(manifest("v1", "Secret", "alliance-remote-public-metadata", OURS, data=data))
+    with both.ours.told(both.known(JOINED)):
+        both.entered()
+        until(lambda: both.reasons().get("RemoteAPIServer") == "RemoteAPIReachable", 60, "it has learnt from us")
+        yield both
+        both.platform.exporter.behave()
+        both.api.body = {"kind": "APIVersions", "versions": ["v1"]}
+        both.ports()
 
 
 # Our exporter, asked by a consumer of the platform.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deckhouse import facts, keys, manifests
-from tests.integration.test_exporter import OURS, manifest, until
+from tests.integration.test_exporter import until
 from tests.wire.ours import Ours, Peer, ask, clock
 from tests.wire.token_reasons import ONLY_OUR_REASONS, ONLY_PLATFORM_REASONS, REASONS
 from tests.wire.wrong_tokens import BROKEN, KNOWN, ONLY_DECKHOUSE, ONLY_OURS, OTHER, WRONG, Bench
@@ -66,19 +65,10 @@ def deckhouse(dkp: Peer) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def own(ours: Ours) -> Iterator[Server]:
     """Whom it really knows is written again afterwards."""
-    name, key = "alliance-remote-public-metadata", "remote-public-metadata.json"
-    kind = ours.cluster.client.kind_of({"apiVersion": "v1", "kind": "Secret"})
-    before = ours.cluster.client.get(kind, name, OURS)
-
-    def write(data: str) -> None:
-        ours.cluster.apply(manifest("v1", "Secret", name, OURS, data={key: data}))
-
-    write(base64.b64encode(neighbours(ours.cluster.root).encode()).decode())
-    server = Server(ours.cluster.uuid, ours.exporter.port, None)
-    until(lambda: server.ask(right)[0] == 200, 60, "it has taken the neighbours up")
-    yield server
-    if before is not None:
-        write(before["data"][key])
+    with ours.told(neighbours(ours.cluster.root)):
+        server = Server(ours.cluster.uuid, ours.exporter.port, None)
+        until(lambda: server.ask(right)[0] == 200, 60, "it has taken the neighbours up")
+        yield server
 
 
 def test_there_are_many_wrong_tokens() -> None:
