@@ -81,7 +81,7 @@ class Secrets:
     def add_text(self, name: str, text: str) -> None:
         """All private keys (PEM) and JSON Web Tokens in a text."""
         for number, match in enumerate(_KEY.finditer(text), 1):
-            self._add_key(f"{name}, key {number}", match.group(), match.group(1).split())
+            self._add_key(f"{name}, key {number}", match.group(1).split())
         for number, token in enumerate(_TOKEN.findall(text), 1):
             self.add_token(f"{name}, token {number}", token)
 
@@ -111,9 +111,10 @@ class Secrets:
                 elif key in _OPAQUE:
                     self.add_token(f"{name} {entry['name']} {key}", value)
 
-    def _add_key(self, name: str, pem: str, lines: list[str]) -> None:
+    def _add_key(self, name: str, lines: list[str]) -> None:
         der = base64.b64decode("".join(lines))
-        begin, end = _secret_part(der, serialization.load_pem_private_key(pem.encode(), None))
+        # Not as PEM: Deckhouse's label for a key pair is one that no library knows.
+        begin, end = _secret_part(der, serialization.load_der_private_key(der, None))
         self._add(name, der[begin:end])
         # In base64 once more, as in a Secret: line by line, because their ends are encoded with them.
         for number, line in enumerate(lines):

@@ -62,7 +62,7 @@ PLAYBOOKS: Mapping[str, Shown] = {
         _renewed,
         EVERYWHERE | {"service_entries"},
         # The key pair is made anew, too, and the one before kept beside it.
-        ("-e", "metadata_exporter_key_max_age=1s"),
+        ("-e", "metadata_exporter_key_regenerate=always"),
     ),
     "multicluster.yml": Shown(PAIR, MULTICLUSTER, _renewed, EVERYWHERE | {"remote_clusters"}),
     "rotate_root.yml": Shown(

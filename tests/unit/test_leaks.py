@@ -36,6 +36,8 @@ KEYS: dict[str, tuple[Any, Any]] = {
     "RSA": (RSA, PKCS8),
     "RSA traditional": (RSA, TRADITIONAL),
 }
+# Its label is Deckhouse's.
+KEY_PAIR = "a cluster's key pair"
 # How a text may be shown.
 SHOWN: dict[str, Callable[[str], str]] = {
     "as it is": lambda text: text,
@@ -62,16 +64,18 @@ def around(text: str) -> bytes:
 
 
 def pem(name: str) -> str:
+    if name == KEY_PAIR:
+        return generate_key_pair().private_pem
     key, form = KEYS[name]
     return str(key.private_bytes(PEM, form, NONE).decode())
 
 
 @pytest.mark.parametrize("shown", SHOWN.values(), ids=SHOWN)
-@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize("kind", [*KEYS, KEY_PAIR])
 def test_a_private_key_is_found(kind: str, shown: Callable[[str], str]) -> None:
-    secrets = Secrets()
-    secrets.add_text("the key", pem(kind))
-    assert "the key, key 1" in {leak.secret for leak in secrets.leaks("here", around(shown(pem(kind))))}
+    secrets, text = Secrets(), pem(kind)
+    secrets.add_text("the key", text)
+    assert "the key, key 1" in {leak.secret for leak in secrets.leaks("here", around(shown(text)))}
 
 
 @pytest.mark.parametrize("kind", KEYS)
