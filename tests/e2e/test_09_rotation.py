@@ -36,8 +36,8 @@ from tests.processes import kill_with_children
 
 RECORD = "alliance-root-rotation"
 PATIENCE_SECONDS = 300
-# The kubelets of the lab look every 60 to 90 seconds.
-DELAY = 95
+# The kubelets of the lab look every 10 to 15 seconds.
+DELAY = 30
 OK = "HTTP/1.1 200 OK"
 
 
