@@ -100,6 +100,11 @@ objects:
   returned: success
   type: list
   elements: dict
+statuses:
+  description: The resources whose status was (in check mode would be) changed.
+  returned: O(state=present)
+  type: list
+  elements: dict
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: success

@@ -112,6 +112,12 @@ trusted:
   returned: O(state=present)
   type: dict
   sample: {cluster-b: ["AB:CD:EF"]}
+edges:
+  description: By neighbour (or by trust domain, when no neighbour of O(neighbours) is known for it), what changes for
+    the pods of this cluster. Neighbours without a change are left out.
+  returned: O(state=present)
+  type: dict
+  sample: {cluster-b: {trust_domain: cluster-b.local, roots: {added: ["AB:CD:EF"], removed: []}}}
 findings:
   description: What did not work, by neighbour.
   returned: O(state=present)
@@ -120,6 +126,11 @@ findings:
 objects:
   description: The objects that were written or deleted; in check mode those that would be.
   returned: success
+  type: list
+  elements: dict
+statuses:
+  description: The resources whose status was (in check mode would be) changed.
+  returned: O(state=present)
   type: list
   elements: dict
 counts:
@@ -155,12 +166,16 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     write_when_admitted,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import Trust, exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust_edges import (
+    platform_edges,
+    trust_edges,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.api_proxy_pods import (
     FIELD_MANAGER,
     HASH_ANNOTATION,
     refresh_proxies,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, Change
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE, Applier, Change
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
@@ -172,6 +187,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     ClusterModule,
+    carry_out,
     change_results,
     client_of,
     cluster_module,
@@ -205,7 +221,10 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
     trust = exchange(neighbours, known, own_uuid, own_roots=roots, told=told, planning=module.check_mode)
     objects = trust.objects(params["namespace"], params["root_namespace"], roots)
     clients = _api_clients(params, own_uuid, trust) if params["api_proxy"] else None
-    result = make_so(module, client, [*objects, *([clients] if clients else [])], applyset)
+    applier = Applier(client)
+    plan = applier.plan([*objects, *([clients] if clients else [])], applyset, adopt=ADOPT_REFUSE)
+    edges = trust_edges(trust, neighbours, known, plan.live("ConfigMap"), objects)
+    result = carry_out(module, applier, plan, applyset)
     if clients:
         result = joined_results(result, _show_proxies(module, client, clients))
     statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
@@ -220,7 +239,7 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
         if neighbour.resource_name in trust.trusted
     }
     findings = located(module, [*trust.findings, *refused])
-    return {**with_statuses(result, statuses), "trusted": trusted, "findings": findings}
+    return {**with_statuses(result, statuses), "trusted": trusted, "edges": edges, "findings": findings}
 
 
 def _api_clients(params: dict[str, Any], own_uuid: str, trust: Trust) -> dict[str, Any]:
@@ -257,9 +276,10 @@ def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) ->
             obj="ModuleConfig istio",
             remedy="run the role istio_module for this cluster, which switches it on and waits for it",
         )
+    known = read_resources(client)
     trust = exchange_for_platform(
         neighbours,
-        read_resources(client),
+        known,
         read_deckhouse_uuid(client),
         applyset.id,
         own_roots=read_roots(client, names.DKP_NAMESPACE),
@@ -269,7 +289,8 @@ def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) ->
     trusted = {
         item.name: trust.trusted[item.resource_name] for item in neighbours if item.resource_name in trust.trusted
     }
-    return {**result, "trusted": trusted, "findings": located(module, trust.findings)}
+    edges = platform_edges(trust, neighbours, known, applyset.id)
+    return {**result, "trusted": trusted, "edges": edges, "findings": located(module, trust.findings)}
 
 
 def _write_to_platform(

@@ -29,6 +29,11 @@ class Finding:
         """All fields as plain strings, for module results."""
         return asdict(self)
 
-    def located(self, *, cluster: str = "", neighbour: str = "") -> Finding:
-        """A copy in which the places not known so far are filled in."""
-        return replace(self, cluster=self.cluster or cluster, neighbour=self.neighbour or neighbour)
+    def located(self, *, cluster: str = "", neighbour: str = "", place: str = "") -> Finding:
+        """A copy in which the places not known so far are filled in. place: the object."""
+        return replace(
+            self,
+            cluster=self.cluster or cluster,
+            neighbour=self.neighbour or neighbour,
+            object=self.object or place,
+        )

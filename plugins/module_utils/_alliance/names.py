@@ -12,6 +12,9 @@ MANAGED_BY = "meshalliance.istio"
 # Set on a Service by its owner: any neighbour may call it then.
 PUBLIC_SERVICE_LABEL = "federation.istio.deckhouse.io/public-service"
 
+# What every AuthorizationPolicy may call the own trust domain, whatever that is.
+LOCAL_TRUST_DOMAIN = "cluster.local"
+
 DEFAULT_NAMESPACE = "istio-alliance"
 DEFAULT_ROOT_NAMESPACE = "istio-system"
 
@@ -60,6 +63,8 @@ INGRESSGATEWAY = "alliance-ingressgateway"
 GATEWAY_PORT_NAME = "tls"
 GATEWAY_PORT = 15443
 METADATA_PORT_NAME = "https"
+# The container's port behind that one of the Service.
+METADATA_SERVER_PORT = 8443
 # Of members of a multicluster: what joins the networks, and the way to the api-proxy. Ports of their own, because two
 # Gateways whose hosts overlap on one port make filter chains that Envoy refuses with the whole listener.
 MULTICLUSTER_PORT_NAME = "tls-multicluster"

@@ -93,6 +93,11 @@ class Plan:
         """All changes of members."""
         return self.writes + self.deletes
 
+    def live(self, kind: str) -> list[Object]:
+        """The members of a kind that are there now, whatever will come of them."""
+        before = [change.before for change in self.changes if change.before is not None]
+        return [obj for obj in (*self.unchanged, *before) if obj["kind"] == kind]
+
 
 @dataclass
 class Outcome:

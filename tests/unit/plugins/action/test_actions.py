@@ -18,6 +18,7 @@ from ansible_collections.meshalliance.istio.plugins.action import (
     alliance_report,
     departure_report,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils import _files
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 
@@ -216,7 +217,7 @@ def test_a_write_that_fails_leaves_the_old_file(
     display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = handover(tmp_path)["manifests"]
-    monkeypatch.setattr(alliance_handover.os, "replace", MagicMock(side_effect=OSError(28, "No space left on device")))
+    monkeypatch.setattr(_files.os, "replace", MagicMock(side_effect=OSError(28, "No space left on device")))
     assert "No space left on device" in handover(tmp_path, domain="new.local")["msg"]
     assert [item.read_text() for item in tmp_path.iterdir()] == [before]
 
