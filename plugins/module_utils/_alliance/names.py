@@ -35,6 +35,7 @@ REMOTE_METADATA_KEY = "remote-public-metadata.json"
 # The sets of objects that roles and modules keep in a cluster (their parents are ConfigMaps of the alliance's
 # namespace), in the order in which they can go: what others need goes last.
 ALLIANCE_SETS = (
+    "alliance-probe",
     "alliance-imports",
     "alliance-remote-clusters",
     "alliance-trust",
@@ -82,6 +83,9 @@ METADATA_CA_SECRET = "alliance-metadata-ca"  # noqa: S105
 
 # The Lease that a run holds while it writes to a cluster.
 WRITE_LEASE = "alliance-write"
+
+# The workload that requests to neighbours are made from when the alliance is verified.
+PROBE = "alliance-probe"
 
 API_PROXY = "api-proxy"
 # Its Envoy's listener and clusters (keys lds.json and cds.json): who is let in, and as whom.

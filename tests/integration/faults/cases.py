@@ -600,6 +600,22 @@ class _MetadataInfo(Case):
         }
 
 
+class _TrafficProbe(Case):
+    """No probe runs here; what is known of a neighbour is read, and its exporter is asked."""
+
+    module = "traffic_probe"
+    writes = False
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        (self.one,) = world.neighbours("faults-probed-one")
+        world.acquaint("faults-probed", "faults-probed-istio", [self.one])
+        world.run("service_entries", namespace="faults-probed", neighbours=[self.one.option()])
+
+    def ask(self, number: int) -> Object:
+        return {"namespace": "faults-probed", "trust_domain": "faults.local", "neighbours": [self.one.option()]}
+
+
 CASES: Mapping[str, Callable[[World], Case]] = {
     "sets": _Sets,
     "definitions": _Definitions,
@@ -610,6 +626,7 @@ CASES: Mapping[str, Callable[[World], Case]] = {
     "published": _Published,
     "remote": _Remote,
     "rotation": _Rotation,
+    "probe": _TrafficProbe,
     "proxies": _ProxyTrust,
     "departure": _Departure,
     "departed": _DepartureInfo,

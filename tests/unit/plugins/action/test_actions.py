@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.action import (
     alliance_preflight,
     alliance_report,
     departure_report,
+    verify_report,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils import _files
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
@@ -40,7 +43,7 @@ class Display:
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Display:
     made = Display()
-    for module in (alliance_handover, alliance_preflight, alliance_report, departure_report):
+    for module in (alliance_handover, alliance_preflight, alliance_report, departure_report, verify_report):
         monkeypatch.setattr(module, "display", made)
     return made
 
@@ -283,3 +286,86 @@ def test_a_departure_reads_what_the_role_registers() -> None:
     called = [path.read_text() for role in roles for path in (ROLES / role).rglob("tasks/*.yml")]
     for name in departure_report.CALLED:
         assert any(f"register: {name}" in text for text in called), name
+
+
+def verified(**steps: Any) -> dict[str, Any]:
+    """Variables as the role verify leaves them: a's edge is well unless it is said otherwise, b's is well."""
+    one = {"verify_failures": [], "verify_probed": {"results": [probed("a", "b")]}, **steps}
+    other = {"verify_failures": [], "verify_probed": {"results": [probed("b", "a")]}}
+    return {"ansible_play_hosts": ["a", "b"], "ansible_play_hosts_all": ["a", "b"], "hostvars": {"a": one, "b": other}}
+
+
+def probed(cluster: str, neighbour: str, **check: Any) -> dict[str, Any]:
+    """A result of traffic_probe."""
+    made = {"cluster": cluster, "neighbour": neighbour, "check": "service", "name": "bar:80", "ms": 3.0, **check}
+    return {"checks": [made], "targets": {neighbour: ["bar:80"]}, "offered": {neighbour: 1}}
+
+
+BROKEN_EDGE = {"layer": "tls", "reason": "it distrusts us", "remedy": "do it", "blamed": "b"}
+
+
+def verify(host: str, *, check: bool = False, variables: dict[str, Any] | None = None, **files: Path) -> dict[str, Any]:
+    arguments = {"members": [member("a"), member("b")], **{name: str(path) for name, path in files.items()}}
+    return run(verify_report, arguments, {"inventory_hostname": host, **(variables or verified())}, check=check)
+
+
+def test_an_alliance_that_is_well_is_shown_once(display: Display, tmp_path: Path) -> None:
+    for host in ("a", "b"):
+        result = verify(host, json_file=tmp_path / "reports" / "x.json")
+        assert not result.get("failed")
+        assert list(result["edges"].values()) == ["ok"]
+    (shown,) = display.shown
+    assert "ok, 1 checks, 3 ms" in shown
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["x.json"]
+
+
+def test_a_red_edge_fails_its_cluster_and_is_in_every_file(display: Display, tmp_path: Path) -> None:
+    variables = verified(verify_probed={"results": [probed("a", "b", **BROKEN_EDGE)]})
+    files = {name: tmp_path / name for name in ("json_file", "junit_file", "page_file")}
+    result = verify("a", variables=variables, **files)
+    assert result["failed"] is True
+    assert result["msg"] == "cluster a: not all is well with b; see the matrix"
+    assert "ERROR a to b: tls, in b: it distrusts us (bar:80). Remedy: do it" in display.shown[0]
+    document = json.loads(files["json_file"].read_text())
+    assert document["level"] == "error"
+    assert {item["cluster"]: item.get("layer") for item in document["results"]} == {"a": "tls", "b": None}
+    failures = list(ElementTree.parse(files["junit_file"]).iter("failure"))
+    assert [failure.get("type") for failure in failures] == ["tls"]
+    assert "it distrusts us" in files["page_file"].read_text()
+    assert not verify("b", variables=variables).get("failed")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"verify_failures": ["cluster a: it is off"], "verify_probed": None},
+        {"verify_probed": {"results": [{"failed": True, "msg": "403", "item": {"name": "b"}}]}},
+        {"verify_probed": {"skipped": True}},
+    ],
+)
+def test_what_could_not_be_verified_fails(display: Display, steps: dict[str, Any]) -> None:
+    result = verify("a", variables=verified(**steps))
+    assert result["failed"] is True
+    assert result["edges"] == {"b": "unknown"}
+    assert "not probed" in display.shown[0]
+
+
+def test_a_plan_of_calls_writes_no_file(display: Display, tmp_path: Path) -> None:
+    result = verify("a", check=True, json_file=tmp_path / "x.json")
+    assert not result.get("failed")
+    assert "WOULD CALL" in display.shown[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_fails(display: Display, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = verify("a", page_file=tmp_path / "file" / "x.html")
+    assert result["failed"] is True
+    assert "page_file" in result["msg"]
+    assert display.shown
+
+
+def test_the_report_reads_what_the_role_verify_registers() -> None:
+    text = "\n".join(path.read_text() for path in (ROLES / "verify" / "tasks").glob("*.yml"))
+    assert f"register: {verify_report.PROBED}\n" in text
+    assert f"{verify_report.FAILURES}: " in text
