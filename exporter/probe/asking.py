@@ -26,11 +26,12 @@ SETTLE_SECONDS = 1.0
 _GRPC = "application/grpc"
 # gRPC's own health service; one that doesn't know it says so (UNIMPLEMENTED), which is an answer.
 _GRPC_PATH = "/grpc.health.v1.Health/Check"
+_CLOSED = "the connection was closed without an answer"
 _EMPTY_MESSAGE = b"\0\0\0\0\0"
 
 
 def request(connection: socket.socket, target: Target, timeout: float) -> Answer:
-    """Ask for a target's path. Raises ssl.SSLError when TLS ends here; any other failure is in the answer."""
+    """Ask for a target's path. Raises ssl.SSLError when the other side refuses; any other failure is in the answer."""
     authority = target.host if target.port == 80 else f"{target.host}:{target.port}"
     started = time.monotonic()
     asked = http.client.HTTPConnection(target.host, target.port, timeout=timeout)
@@ -47,6 +48,8 @@ def request(connection: socket.socket, target: Target, timeout: float) -> Answer
         body = b""
         with contextlib.suppress(http.client.HTTPException, TimeoutError):
             body = response.read(_BODY_BYTES)
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return Answer(error=_CLOSED)
     except ssl.SSLError:
         raise
     except TimeoutError:
@@ -73,6 +76,8 @@ def stays_open(connection: socket.socket) -> Answer:
     connection.settimeout(SETTLE_SECONDS)
     try:
         received = connection.recv(1)
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        received = b""
     except ssl.SSLError:
         raise
     except TimeoutError:
@@ -93,7 +98,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return "the connection was reset"
     if isinstance(error, http.client.RemoteDisconnected):
-        return "the connection was closed without an answer"
+        return _CLOSED
     return printable(str(error)) or type(error).__name__
 
 

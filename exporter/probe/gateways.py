@@ -178,8 +178,6 @@ def _stage(error: ssl.SSLError) -> str:
 
 
 def _word(error: ssl.SSLError) -> str:
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return "the connection was closed after the handshake"
     return printable((error.reason or str(error)).replace("_", " ").lower())
 
 

@@ -64,6 +64,6 @@ def test_reads_only_and_fails_who_has_a_red_edge(red: bool, run: ModuleRunner, t
     assert ("FAIL gateway" in output) is red
     folder = tmp_path / "reports"
     assert {path.name for path in folder.iterdir()} == {"result.json", "result.xml", "result.html"}
-    failures = list(ElementTree.parse(folder / "result.xml").iter("failure"))  # noqa: S314
+    failures = list(ElementTree.parse(folder / "result.xml").iter("failure"))
     assert len(failures) == red
     assert json.loads((folder / "result.json").read_text())["edges"][0]["level"] == ("error" if red else "ok")
