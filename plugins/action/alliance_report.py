@@ -15,17 +15,16 @@ from ansible.utils.display import Display
 from ansible_collections.meshalliance.istio.plugins.filter.alliance import alliance_hosts
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import members_from
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
-    FEDERATION_HOSTS,
-    MODE_FEDERATION,
-    MODE_MULTICLUSTER,
-    MULTICLUSTER_HOSTS,
     PROVIDER_DECKHOUSE,
     PROVIDER_EXTERNAL,
     PROVIDER_ISTIO,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan import (
+    CHECK,
     FAIL_NEVER,
     FAIL_ON,
+    RENDER,
+    RUN,
     ClusterRun,
     alliance_plan,
     fails,
@@ -34,31 +33,17 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan_report import plan_lines
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import HostResult, alliance_table
 from ansible_collections.meshalliance.istio.plugins.module_utils._files import place, write_text
+from ansible_collections.meshalliance.istio.plugins.plugin_utils._steps import (
+    FINDINGS,
+    IMPORTS,
+    MODES,
+    TRUST,
+    done_steps,
+    failures_of,
+)
 
 display = Display()
 
-# The results that the roles of the playbooks register.
-TRUST = "root_exchange_result"
-IMPORTS = {MODE_FEDERATION: "service_import_result", MODE_MULTICLUSTER: "remote_clusters_result"}
-MODES = {FEDERATION_HOSTS: MODE_FEDERATION, MULTICLUSTER_HOSTS: MODE_MULTICLUSTER}
-FINDINGS = "preflight_findings"
-OTHERS = (
-    "istio_module_namespace_result",
-    "istio_module_definitions",
-    "istio_module_proxies",
-    "istio_module_istiod_result",
-    "istio_module_restarts",
-    "istio_module_config_result",
-    "istio_module_ready",
-    "ingressgateway_address",
-    "ingressgateway_certificate",
-    "ingressgateway_workload",
-    "metadata_exporter_keypair",
-    "metadata_exporter_workload",
-    "metadata_exporter_published",
-    "api_proxy_workload",
-    "external_neighbour_result",
-)
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "group": {"type": "str", "required": True, "choices": list(MODES)},
     "plan_file": {"type": "str", "default": ""},
@@ -89,7 +74,8 @@ class ActionModule(ActionBase):
         results = {host: result for host in shown if (result := _host_result(hostvars[host], mode)) is not None}
         table = alliance_table(members, results, shown=shown, mode=mode)
         runs = {host: _cluster_run(hostvars[host], mode) for host in shown}
-        plan = alliance_plan(members, runs, check=bool(self._task.check_mode))
+        rendered_files = any(run.rendered for run in runs.values())
+        plan = alliance_plan(members, runs, mode=CHECK if self._task.check_mode else RENDER if rendered_files else RUN)
         lines = plan_lines(plan)
         display.display("\n" + "\n".join([*table, "", *lines]) + "\n")
         result = {"changed": False, "table": table, "plan": lines, "summary": plan["summary"]}
@@ -113,38 +99,26 @@ def _keep(plan: Mapping[str, Any], file: str) -> None:
 
 
 def _cluster_run(variables: Mapping[str, Any], mode: str) -> ClusterRun:
-    done = _done(variables, mode)
+    done = done_steps(variables, mode)
     trust, imports = done.get(TRUST) or {}, done.get(IMPORTS[mode]) or {}
     provider = variables.get("alliance_provider") or PROVIDER_ISTIO
     return ClusterRun(
         objects=tuple(item for step in done.values() for item in step.get("objects") or []),
         statuses=tuple(item for step in done.values() for item in step.get("statuses") or []),
         changed=any(bool(step.get("changed")) for step in done.values()),
+        rendered=any("rendered_file" in step for step in done.values()),
         trust_edges=trust.get("edges") or {},
         import_edges=imports.get("edges") or {},
         platform=provider == PROVIDER_DECKHOUSE,
-        failures=_failures(done),
+        failures=failures_of(done),
         findings=tuple(item for step in done.values() for item in step.get("findings") or []),
         reached=provider == PROVIDER_EXTERNAL or bool(set(done) - {FINDINGS}),
     )
 
 
-def _done(variables: Mapping[str, Any], mode: str) -> dict[str, Mapping[str, Any]]:
-    """The results of the steps by name. A step of another provider was skipped: it says nothing."""
-    return {
-        name: variables[name]
-        for name in (TRUST, IMPORTS[mode], FINDINGS, *OTHERS)
-        if variables.get(name) is not None and not variables[name].get("skipped")
-    }
-
-
-def _failures(done: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(str(step.get("msg", "a step failed")) for step in done.values() if step.get("failed"))
-
-
 def _host_result(variables: Mapping[str, Any], mode: str) -> HostResult | None:
-    imports, done = IMPORTS[mode], _done(variables, mode)
-    failures = _failures(done)
+    imports, done = IMPORTS[mode], done_steps(variables, mode)
+    failures = failures_of(done)
     if not failures and not set(done) - {FINDINGS}:
         return None
     findings = tuple(finding for name in REPORTED for finding in (done.get(name) or {}).get("findings") or [])

@@ -63,8 +63,8 @@ plan:
   type: list
   elements: str
 summary:
-  description: The plan in numbers, and in RV(summary.result) in one word (V(none), V(changes), V(conflicts) or
-    V(incomplete), the last when a cluster failed or was not reached).
+  description: The plan in numbers, and with the key C(result) in one word (C(none), C(changes), C(conflicts) or
+    C(incomplete), the last when a cluster failed or was not reached).
   returned: success
   type: dict
 """

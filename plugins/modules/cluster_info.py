@@ -150,6 +150,9 @@ state:
       description: Addresses and ports of its ingress gateway; null when it has none.
       type: list
       elements: dict
+    namespace_exists:
+      description: Whether the namespace of the alliance's objects exists.
+      type: bool
     gateway_exists:
       description: Whether the Service of the ingress gateway exists.
       type: bool

@@ -42,6 +42,7 @@ extends_documentation_fragment:
   - meshalliance.istio.neighbours
   - meshalliance.istio.neighbours.addresses
   - meshalliance.istio.staleness
+  - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
 
@@ -92,6 +93,10 @@ statuses:
   returned: O(state=present)
   type: list
   elements: dict
+rendered_file:
+  description: The file with the manifests; empty when there is nothing to write into it.
+  returned: when O(render_dir) is set
+  type: str
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: O(state=present) or O(state=absent)
@@ -121,12 +126,14 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     with_statuses,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import Learnt, learn
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE, Applier
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import SERVICE_ENTRY
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    RENDER_ARGUMENT_SPEC,
     ClusterModule,
+    applier_of,
     carry_out,
     client_of,
     cluster_module,
@@ -174,7 +181,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
         # First, because it is true whether or not every object can be written.
         findings += statuses.write(neighbours)
     # A host that is not published any more must go, also when another one can't be written.
-    applier = Applier(client)
+    applier = applier_of(module, client)
     plan = applier.plan(imports.objects, applyset, adopt=ADOPT_REFUSE)
     entries = [obj for obj in imports.objects if obj["kind"] == SERVICE_ENTRY.kind]
     edges = import_changes(plan.live(SERVICE_ENTRY.kind), entries, _suppliers(neighbours, federations, learnt, imports))
@@ -209,6 +216,7 @@ def main() -> None:
             {
                 **EXCHANGE_ARGUMENT_SPEC,
                 **STALE_ARGUMENT_SPEC,
+                **RENDER_ARGUMENT_SPEC,
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "failover": {"type": "bool", "default": False},
                 **ADDRESS_ARGUMENT_SPEC,

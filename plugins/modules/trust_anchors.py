@@ -90,6 +90,7 @@ extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.lease
   - meshalliance.istio.neighbours
+  - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
 
@@ -133,6 +134,10 @@ statuses:
   returned: O(state=present)
   type: list
   elements: dict
+rendered_file:
+  description: The file with the manifests; empty when there is nothing to write into it.
+  returned: when O(render_dir) is set
+  type: str
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: success
@@ -186,7 +191,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    RENDER_ARGUMENT_SPEC,
     ClusterModule,
+    applier_of,
     carry_out,
     change_results,
     client_of,
@@ -194,6 +201,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._module import 
     joined_results,
     located,
     make_so,
+    renders,
     run,
 )
 
@@ -221,16 +229,18 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
     trust = exchange(neighbours, known, own_uuid, own_roots=roots, told=told, planning=module.check_mode)
     objects = trust.objects(params["namespace"], params["root_namespace"], roots)
     clients = _api_clients(params, own_uuid, trust) if params["api_proxy"] else None
-    applier = Applier(client)
+    applier = applier_of(module, client)
     plan = applier.plan([*objects, *([clients] if clients else [])], applyset, adopt=ADOPT_REFUSE)
     edges = trust_edges(trust, neighbours, known, plan.live("ConfigMap"), objects)
     result = carry_out(module, applier, plan, applyset)
     if clients:
-        result = joined_results(result, _show_proxies(module, client, clients))
+        result = {**result, **joined_results(result, _show_proxies(module, client, clients))}
     statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
     for name, resource in trust.resources.items():
         before = known.get(name)
         same = before is not None and before["kind"] == resource["kind"]
+        if renders(module) and not same:
+            continue  # it is there when its file was applied
         statuses.update(before if before is not None and same else resource, public=trust.outcomes[name])
     refused = [] if module.check_mode else statuses.write(neighbours)
     trusted = {
@@ -258,7 +268,7 @@ def _api_clients(params: dict[str, Any], own_uuid: str, trust: Trust) -> dict[st
 
 def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, Any]) -> dict[str, Any]:
     """Have the api-proxy's pods see at once whom they let in: who was removed must not have the kubelet's minute."""
-    names_of_pods = refresh_proxies(client, config_map, planning=bool(module.check_mode))
+    names_of_pods = refresh_proxies(client, config_map, planning=bool(module.check_mode) or renders(module))
     annotations = {HASH_ANNOTATION: config_hash(config_map)}
     changes = []
     for name in names_of_pods:
@@ -270,7 +280,7 @@ def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, A
 
 def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
     neighbours = neighbours_from(module.params["neighbours"])
-    if not module.check_mode and not federation_served(client):
+    if not (module.check_mode or renders(module)) and not federation_served(client):
         raise AllianceError(
             "the platform does not serve the kind IstioFederation: federation is off there",
             obj="ModuleConfig istio",
@@ -296,7 +306,7 @@ def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) ->
 def _write_to_platform(
     module: ClusterModule, client: Client, objects: list[dict[str, Any]], applyset: ApplySet
 ) -> dict[str, Any]:
-    if module.check_mode:
+    if module.check_mode or renders(module):
         return make_so(module, client, objects, applyset)
     applier = Applier(client)
     outcome = write_when_admitted(applier, objects, applyset, timeout=module.params["platform_timeout"])
@@ -311,6 +321,7 @@ def main() -> None:
         cluster_module(
             {
                 **EXCHANGE_ARGUMENT_SPEC,
+                **RENDER_ARGUMENT_SPEC,
                 "provider": {
                     "type": "str",
                     "choices": [names.PROVIDER_ISTIO, names.PROVIDER_DECKHOUSE],

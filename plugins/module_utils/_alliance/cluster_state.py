@@ -49,6 +49,7 @@ class ClusterState:
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     gateways: tuple[dict[str, Any], ...] | None = None
+    namespace_exists: bool = True
     gateway_exists: bool = False
     exporter_ready: bool = False
     metadata_endpoint: str | None = None

@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One plan for the whole alliance, from what the modules of one run returned for each cluster.
 
-In check mode it is what a run would do, otherwise what it did, in the same form and without anything that is different
-each time: two runs that mean the same make the same document.
+In check mode it is what a run would do, with rendered files what applying them will do, otherwise what was done; all in
+one form, and without anything that is different each time: two runs that mean the same make the same document.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.membe
 FORMAT_VERSION = "1.0"
 
 NONE, CHANGES, CONFLICTING, INCOMPLETE = "none", "changes", "conflicts", "incomplete"
+# Nothing was written to clusters; it was; manifests became files, and what can't be a file was written.
+CHECK, RUN, RENDER = "check", "run", "render"
 FAIL_NEVER, FAIL_ON_CONFLICTS, FAIL_ON_CHANGES = "never", "conflicts", "changes"
 FAIL_ON = (FAIL_NEVER, FAIL_ON_CONFLICTS, FAIL_ON_CHANGES)
 
@@ -37,6 +39,7 @@ class ClusterRun:
     C(objects): C({action, api_version, kind, name[, namespace]}); C(statuses): resources whose status was changed;
     C(changed): whether any step said so. C(trust_edges), C(import_edges): see edge_changes.py. C(platform): somebody
     else imports there. C(findings): of all steps. C(reached): whether the run came to it at all.
+    C(rendered): whether manifests became files.
     """
 
     objects: tuple[Mapping[str, str], ...] = ()
@@ -48,9 +51,10 @@ class ClusterRun:
     failures: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     reached: bool = True
+    rendered: bool = False
 
 
-def alliance_plan(members: Sequence[Member], runs: Mapping[str, ClusterRun], *, check: bool) -> dict[str, Any]:
+def alliance_plan(members: Sequence[Member], runs: Mapping[str, ClusterRun], *, mode: str) -> dict[str, Any]:
     """The plan of C(members) by what was returned for those in C(runs), as plain values in a fixed order.
 
     Of edges, those with a change are in it. docs/plan.md describes the form.
@@ -64,7 +68,7 @@ def alliance_plan(members: Sequence[Member], runs: Mapping[str, ClusterRun], *, 
     errors = [finding for finding in findings if finding["code"] not in CONFLICTS and finding["severity"] == "error"]
     plan = {
         "format_version": FORMAT_VERSION,
-        "mode": "check" if check else "run",
+        "mode": mode,
         "clusters": clusters,
         "edges": edges,
         "conflicts": conflicts,
@@ -85,7 +89,7 @@ def fails(plan: Mapping[str, Any], fail_on: str) -> str:
     """
     summary = plan["summary"]
     conflicts = fail_on != FAIL_NEVER and summary["conflicts"]
-    changes = fail_on == FAIL_ON_CHANGES and plan["mode"] == "check" and summary["changed_clusters"]
+    changes = fail_on == FAIL_ON_CHANGES and plan["mode"] == CHECK and summary["changed_clusters"]
     told = [
         *([f"{summary['conflicts']} conflicts"] if conflicts else []),
         *([f"changes in {summary['changed_clusters']} clusters"] if changes else []),

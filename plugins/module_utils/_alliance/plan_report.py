@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan import CHECK, RENDER, RUN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import aligned, finding_lines
 
 HEADINGS = ("CLUSTER", "NEIGHBOUR", "SERVICES", "GATEWAYS", "ROOTS")
 # So many lines are shown for one edge; the file has all.
 MOST_LINES = 20
+_TITLES = {
+    CHECK: "PLAN: what a run would change",
+    RUN: "DONE: what this run changed",
+    RENDER: "PLAN: what applying the rendered files will change",
+}
 _PLATFORM = "by the platform"
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """The lines of the plan."""
-    check = plan["mode"] == "check"
-    lines = [f"{'PLAN: what a run would change' if check else 'DONE: what this run changed'}", ""]
+    lines = [_TITLES[plan["mode"]], ""]
     edges = plan["edges"]
     if edges:
         lines += [*aligned([HEADINGS, *(_row(edge) for edge in edges)]), ""]
@@ -34,7 +39,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
             lines.append(f"{cluster['name']}: not known, the run did not come to it")
     if plan["conflicts"]:
         lines += ["", "CONFLICTS", *finding_lines(plan["conflicts"])]
-    return [*lines, "", _summary(plan, check=check)]
+    return [*lines, "", _summary(plan)]
 
 
 def _row(edge: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,15 +88,16 @@ def _statuses(cluster: Mapping[str, Any]) -> str:
     return f", {len(cluster['statuses'])} statuses updated" if cluster["statuses"] else ""
 
 
-def _summary(plan: Mapping[str, Any], *, check: bool) -> str:
+def _summary(plan: Mapping[str, Any]) -> str:
     summary = plan["summary"]
     if not summary["changed_clusters"] and not summary["conflicts"]:
         return (
             "No changes: the alliance is as the inventory says." if summary["result"] == "none" else "No changes seen."
         )
     objects, services = summary["objects"], summary["services"]
+    begin = "Done" if plan["mode"] == RUN else "Plan"
     return (
-        f"{'Plan' if check else 'Done'}: {objects['created']} objects created, {objects['updated']} updated,"
+        f"{begin}: {objects['created']} objects created, {objects['updated']} updated,"
         f" {objects['deleted']} deleted in {summary['changed_clusters']} clusters; services: {services['added']} more,"
         f" {services['removed']} fewer, {services['changed']} changed; {summary['conflicts']} conflicts."
     )

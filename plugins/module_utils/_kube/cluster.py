@@ -124,6 +124,7 @@ def read_cluster(
         pod_cidrs=pod_cidrs(nodes),
         service_cidrs=service_cidrs(client),
         gateways=reachable.gateways,
+        namespace_exists=client.get(kinds.NAMESPACE, place.namespace) is not None,
         gateway_exists=gateway is not None,
         exporter_ready=_exporter_ready(client, place),
         metadata_endpoint=reachable.metadata_endpoint,

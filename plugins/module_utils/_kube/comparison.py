@@ -70,6 +70,11 @@ def needs_apply(desired: Mapping[str, Any], live: Mapping[str, Any], manager: st
     return not _same(stated, live, fields, False)
 
 
+def contains(live: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
+    """Whether all that C(desired) (normalised) states is so in the live object, whoever stated it."""
+    return _covers(_without_empty(_without_identity(desired)), live, True)
+
+
 def merged(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> Object:
     """What the live object will be after the apply, for showing; only the server's defaults can differ."""
     fields = owned_fields(live, manager) or {}
@@ -92,6 +97,13 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_nulls(item) for item in value]
     return value
+
+
+def _without_empty(value: Any) -> Any:
+    """The server leaves empty values of most built-in types out."""
+    if isinstance(value, Mapping):
+        return {key: _without_empty(item) for key, item in value.items() if item not in ({}, [])}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _same(desired: Any, live: Any, fields: Mapping[str, Any], quantity: bool) -> bool:

@@ -24,6 +24,7 @@ from ansible_collections.meshalliance.istio.plugins.action import (
 from ansible_collections.meshalliance.istio.plugins.module_utils import _files
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.plugin_utils import _steps
 
 ROLES = Path(__file__).parents[4] / "roles"
 
@@ -235,7 +236,7 @@ def test_a_handover_for_nobody(display: Display, tmp_path: Path) -> None:
 def test_the_names_that_the_roles_register_are_those_that_are_counted() -> None:
     """A renamed variable would silently be left out of the table."""
     text = "\n".join(path.read_text() for path in ROLES.glob("*/tasks/*.yml"))
-    for name in (alliance_report.TRUST, *alliance_report.IMPORTS.values(), *alliance_report.OTHERS):
+    for name in (_steps.TRUST, *_steps.IMPORTS.values(), *_steps.OTHERS):
         assert f"register: {name}\n" in text, name
 
 

@@ -38,7 +38,7 @@ CHANGED = ClusterRun((OBJECT,), changed=True, trust_edges=TRUST, import_edges=IM
 
 
 def plan(check: bool = True, **runs: ClusterRun) -> dict[str, Any]:
-    return alliance_plan(MEMBERS, runs, check=check)
+    return alliance_plan(MEMBERS, runs, mode="check" if check else "run")
 
 
 def test_all_of_an_edge_is_in_one_place() -> None:
@@ -71,8 +71,8 @@ def test_what_a_platform_imports_is_not_known() -> None:
 
 def test_the_document_is_the_same_in_any_order() -> None:
     other = {**OBJECT, "name": "y"}
-    one = alliance_plan(MEMBERS, {"a": ClusterRun((OBJECT, other)), "b": CHANGED}, check=True)
-    two = alliance_plan(MEMBERS[::-1], {"b": CHANGED, "a": ClusterRun((other, OBJECT))}, check=True)
+    one = alliance_plan(MEMBERS, {"a": ClusterRun((OBJECT, other)), "b": CHANGED}, mode="check")
+    two = alliance_plan(MEMBERS[::-1], {"b": CHANGED, "a": ClusterRun((other, OBJECT))}, mode="check")
     assert rendered(one) == rendered(two)
     assert json.loads(rendered(one)) == one
 
