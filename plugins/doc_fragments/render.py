@@ -17,8 +17,8 @@ options:
       - When it is set, no object is applied or deleted. The manifests become a file of the machine that runs the
         playbook, in the folder of the cluster inside of this one; a relative path begins where the playbook was
         started.
-      - The objects in the result and the diff are then those that applying the file would write, told by their content
-        alone, and C(changed) says whether the file was (in check mode would be) changed.
+      - The objects in the result and the diff are then those that applying the file would write, whoever applies it,
+        and C(changed) says whether the file was (in check mode would be) changed.
       - Secrets are not written into files, but for the neighbours' public metadata.
     type: str
     default: ""

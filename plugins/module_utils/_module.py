@@ -188,7 +188,7 @@ def renders(module: ClusterModule) -> bool:
 
 def applier_of(module: ClusterModule, client: Client, manager: str = FIELD_MANAGER) -> Applier:
     """What a module applies with. Files are applied by others, who own the fields then."""
-    return Applier(client, manager=manager, by_content=renders(module))
+    return Applier(client, manager=manager, by_anybody=renders(module))
 
 
 def change_results(changes: list[Change], unchanged: int, manager: str, *, with_diff: bool) -> dict[str, Any]:

@@ -28,10 +28,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client, describe
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.comparison import (
-    contains,
     merged,
     needs_apply,
     normalised,
+    stated_by_somebody,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connection import POOL_SIZE
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, Kind
@@ -135,13 +135,13 @@ class ApplyError(AllianceError):
 class Applier:
     """Applies object sets to one cluster as one field manager.
 
-    C(by_content): for plans that somebody else carries out. An object differs by what is in it, whoever wrote that.
+    C(by_anybody): for plans that somebody else carries out. An object is as it should be when anybody applied it so.
     """
 
-    def __init__(self, client: Client, *, manager: str = FIELD_MANAGER, by_content: bool = False) -> None:
+    def __init__(self, client: Client, *, manager: str = FIELD_MANAGER, by_anybody: bool = False) -> None:
         self.client = client
         self.manager = manager
-        self._by_content = by_content
+        self._by_anybody = by_anybody
 
     def plan(
         self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: str = ADOPT_ALWAYS
@@ -317,7 +317,7 @@ class Applier:
         plan.parent_changes = plan.parent_before is None or self._differs(desired, plan.parent_before)
 
     def _differs(self, desired: Object, live: Object) -> bool:
-        return not contains(live, desired) if self._by_content else needs_apply(desired, live, self.manager)
+        return not stated_by_somebody(desired, live) if self._by_anybody else needs_apply(desired, live, self.manager)
 
     def _apply_parent(self, plan: Plan, applyset: ApplySet, contents: Contents, outcome: Outcome) -> None:
         manifest = applyset.parent(contents)

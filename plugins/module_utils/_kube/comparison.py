@@ -70,9 +70,19 @@ def needs_apply(desired: Mapping[str, Any], live: Mapping[str, Any], manager: st
     return not _same(stated, live, fields, False)
 
 
-def contains(live: Mapping[str, Any], desired: Mapping[str, Any]) -> bool:
-    """Whether all that C(desired) (normalised) states is so in the live object, whoever stated it."""
-    return _covers(_without_empty(_without_identity(desired)), live, True)
+def stated_by_somebody(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether somebody applied C(desired) (normalised), for manifests that others apply.
+
+    Labels and annotations of their own, as tools set them for what they keep, make no difference.
+    """
+    stated = _without_identity(desired)
+    if not _covers(stated.pop("metadata", {}), live["metadata"], False):
+        return False
+    return not stated or any(
+        _same(stated, live, {key: value for key, value in fields.items() if key != "f:metadata"}, False)
+        for manager in {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
+        if (fields := owned_fields(live, str(manager))) is not None
+    )
 
 
 def merged(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> Object:
@@ -97,13 +107,6 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_without_nulls(item) for item in value]
     return value
-
-
-def _without_empty(value: Any) -> Any:
-    """The server leaves empty values of most built-in types out."""
-    if isinstance(value, Mapping):
-        return {key: _without_empty(item) for key, item in value.items() if item not in ({}, [])}
-    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _same(desired: Any, live: Any, fields: Mapping[str, Any], quantity: bool) -> bool:
