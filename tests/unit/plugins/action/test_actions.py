@@ -110,6 +110,74 @@ def test_the_report_counts_what_every_role_wrote(display: Display) -> None:
     assert "\n".join(result["table"]) in display.shown[0]
 
 
+CONFLICT = {"severity": "warning", "code": "gateway-taken", "message": "it selects", "object": "Gateway x/y"}
+CHANGED = {"objects": [{"action": "created", "api_version": "v1", "kind": "ConfigMap", "name": "x", "namespace": "n"}]}
+
+
+def reported(folder: Path, *, check: bool = True, fail_on: str = "never", **results: Any) -> tuple[dict[str, Any], Any]:
+    """The result for one cluster, and the plan in the file."""
+    state = ClusterState(name="a", uuid="a", trust_domain="a.local").to_dict()
+    variables = {"groups": {"istio_federation": ["a"]}, "hostvars": {"a": {"preflight_state": state, **results}}}
+    arguments = {"group": "istio_federation", "plan_file": str(folder / "new" / "plan.json"), "fail_on": fail_on}
+    result = run(alliance_report, arguments, variables, check=check)
+    return result, json.loads((folder / "new" / "plan.json").read_text())
+
+
+def test_the_plan_is_kept_in_a_file_whatever_the_mode(display: Display, tmp_path: Path) -> None:
+    for check, mode in ((True, "check"), (False, "run")):
+        result, plan = reported(tmp_path, check=check, ingressgateway_workload=CHANGED)
+        assert (result["changed"], plan["mode"]) == (False, mode)
+        assert plan["clusters"][0]["objects"] == CHANGED["objects"]
+        assert result["summary"] == plan["summary"]
+        assert "\n".join(result["plan"]) in display.shown[-1]
+    _result, plan = reported(tmp_path, check=False, ingressgateway_workload={**CHANGED, "rendered_file": "x"})
+    assert plan["mode"] == "render"
+
+
+def test_the_same_plan_leaves_the_file_alone(display: Display, tmp_path: Path) -> None:
+    reported(tmp_path, ingressgateway_workload=CHANGED)
+    before = (tmp_path / "new" / "plan.json").stat()
+    reported(tmp_path, ingressgateway_workload=CHANGED)
+    assert (tmp_path / "new" / "plan.json").stat() == before
+    assert len(display.shown) == 2
+
+
+def test_a_job_is_told_by_failure_what_it_asked_for(display: Display, tmp_path: Path) -> None:
+    conflicting = {"preflight_findings": {"findings": [CONFLICT]}, "root_exchange_result": {"objects": []}}
+    result, plan = reported(tmp_path, fail_on="changes", ingressgateway_workload=CHANGED)
+    assert (result["failed"], plan["summary"]["result"]) == (True, "changes")
+    assert "changes in 1 clusters" in result["msg"]
+    result, plan = reported(tmp_path, fail_on="conflicts", **conflicting)
+    assert (result["failed"], plan["summary"]["result"]) == (True, "conflicts")
+    assert plan["conflicts"][0]["cluster"] == "a"
+    assert not reported(tmp_path, fail_on="never", **conflicting)[0].get("failed")
+    assert not reported(tmp_path, fail_on="changes", root_exchange_result={"objects": []})[0].get("failed")
+    assert display.shown
+
+
+def test_a_plan_that_can_t_be_kept_is_told(display: Display, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("a file")
+    variables = {"groups": {"istio_federation": []}, "hostvars": {}}
+    result = run(
+        alliance_report, {"group": "istio_federation", "plan_file": str(tmp_path / "new" / "plan.json")}, variables
+    )
+    assert result["failed"] is True
+    assert "alliance_plan_file" in result["msg"]
+    assert display.shown
+
+
+def test_conflicts_fail_the_host_when_that_is_asked_for(display: Display) -> None:
+    taken = {"kind": "Gateway", "namespace": "x", "name": "y", "ports": [15443]}
+    members = [member("a"), member("b")]
+    members[0]["state"]["foreign"] = [taken]
+    result = run(alliance_preflight, {"members": members}, {"inventory_hostname": "a"})
+    assert [(item["code"], item["severity"]) for item in result["findings"]] == [("gateway-taken", "warning")]
+    assert not result.get("failed")
+    result = run(alliance_preflight, {"members": members, "fail_on_conflicts": True}, {"inventory_hostname": "a"})
+    assert result["failed"] is True
+    assert "ERROR a: Gateway x/y" in display.shown[0]
+
+
 def test_steps_of_another_provider_say_nothing(display: Display) -> None:
     """A role's task that was skipped is registered all the same."""
     skipped = {"skipped": True, "changed": False, "skip_reason": "Conditional result was False"}
