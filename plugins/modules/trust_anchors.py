@@ -51,36 +51,6 @@ options:
       mode.
     type: int
     default: 60
-  api_proxy:
-    description: The cluster's api-proxy, through which clusters of the same domain read its API. Not set when there is
-      none. Used with O(provider=istio) only.
-    type: dict
-    suboptions:
-      cluster_domain:
-        description: DNS domain of the cluster's Services.
-        type: str
-        required: true
-      limits:
-        description: What one neighbour may ask of one pod of the api-proxy.
-        type: dict
-        suboptions:
-          requests_per_second:
-            description: Requests in a second, in the long run.
-            type: int
-          burst:
-            description: Requests at once, after a pause.
-            type: int
-          concurrent_requests:
-            description: Requests that are under way at the same time. Each watch is one for as long as it lasts.
-            type: int
-          stream_seconds:
-            description: Seconds after which a watch has to be opened anew.
-            type: int
-      extra_rules:
-        description: RBAC rules for what neighbours may read besides, as the api-proxy's ClusterRole has them.
-        type: list
-        elements: dict
-        default: []
   state:
     description: V(absent) removes every anchor, key and resource that this module made.
     type: str
@@ -90,6 +60,7 @@ extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.lease
   - meshalliance.istio.neighbours
+  - meshalliance.istio.neighbours.api_proxy
   - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
@@ -145,19 +116,17 @@ counts:
 """
 
 import time
-from dataclasses import fields
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.accepted_keys import told_before
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy import (
-    config_hash,
-    neighbours_config_map,
-)
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy_settings import (
-    ProxyLimits,
-)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy import config_hash
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.api_clients import (
+    API_PROXY_ARGUMENT_SPEC,
+    ApiProxy,
+    api_clients,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
@@ -170,7 +139,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     with_statuses,
     write_when_admitted,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import Trust, exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import exchange
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust_edges import (
     platform_edges,
     trust_edges,
@@ -228,7 +197,18 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
     )
     trust = exchange(neighbours, known, own_uuid, own_roots=roots, told=told, planning=module.check_mode)
     objects = trust.objects(params["namespace"], params["root_namespace"], roots)
-    clients = _api_clients(params, own_uuid, trust) if params["api_proxy"] else None
+    settings = ApiProxy.from_option(params["api_proxy"])
+    clients = (
+        api_clients(
+            settings,
+            trust,
+            own_uuid=own_uuid,
+            namespace=params["namespace"],
+            root_namespace=params["root_namespace"],
+        )
+        if settings
+        else None
+    )
     applier = applier_of(module, client)
     plan = applier.plan([*objects, *([clients] if clients else [])], applyset, adopt=ADOPT_REFUSE)
     edges = trust_edges(trust, neighbours, known, plan.live("ConfigMap"), objects)
@@ -250,20 +230,6 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
     }
     findings = located(module, [*trust.findings, *refused])
     return {**with_statuses(result, statuses), "trusted": trusted, "edges": edges, "findings": findings}
-
-
-def _api_clients(params: dict[str, Any], own_uuid: str, trust: Trust) -> dict[str, Any]:
-    settings = params["api_proxy"]
-    limits = {key: value for key, value in (settings["limits"] or {}).items() if value is not None}
-    return neighbours_config_map(
-        params["namespace"],
-        own_uuid,
-        trust.api_clients(),
-        cluster_domain=settings["cluster_domain"],
-        root_namespace=params["root_namespace"],
-        limits=ProxyLimits(**limits),
-        extra_rules=settings["extra_rules"],
-    )
 
 
 def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, Any]) -> dict[str, Any]:
@@ -330,17 +296,7 @@ def main() -> None:
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
                 "platform_timeout": {"type": "int", "default": 60},
-                "api_proxy": {
-                    "type": "dict",
-                    "options": {
-                        "cluster_domain": {"type": "str", "required": True},
-                        "limits": {
-                            "type": "dict",
-                            "options": {item.name: {"type": "int"} for item in fields(ProxyLimits)},
-                        },
-                        "extra_rules": {"type": "list", "elements": "dict", "default": []},
-                    },
-                },
+                **API_PROXY_ARGUMENT_SPEC,
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             },
             lease_option="namespace",

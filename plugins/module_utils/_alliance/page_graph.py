@@ -29,6 +29,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_
     counted,
     edge_title,
     imported,
+    published,
     shortened,
 )
 
@@ -139,8 +140,8 @@ def _label(edge: EdgeView, wire: Curve, places: Places) -> Markup:
 
 def _card(view: ClusterView, box: Box, places: Places) -> Markup:
     left, top = box.middle.x - box.width / 2, box.middle.y - box.height / 2
-    published = f"{counted(view.published_count, 'service')} published"
-    about = f"{view.name}: {WORDS[view.level]}, {view.trust_domain or 'trust domain not known'}, {published}"
+    below = f"{published(view)} \u00b7 {view.provider}"
+    about = f"{view.name}: {WORDS[view.level]}, {view.trust_domain or 'trust domain not known'}, {published(view)}"
     return element(
         "a",
         element("title", about),
@@ -155,7 +156,7 @@ def _card(view: ClusterView, box: Box, places: Places) -> Markup:
             font_size=13,
             class_="quiet",
         ),
-        element("text", f"{published} \u00b7 {view.provider}", x=left + 16, y=top + 74, font_size=12.5, class_="quiet"),
+        element("text", below, x=left + 16, y=top + 74, font_size=12.5, class_="quiet"),
         href=f"#{places.cluster(view.name)}",
         class_=f"card level-{view.level}",
         aria_label=about,

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import UNKNOWN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_MULTICLUSTER
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import EdgeView, Overview
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
+    ClusterView,
+    EdgeView,
+    Overview,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_marks import WORDS
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
 
@@ -59,8 +64,17 @@ def edge_name(edge: EdgeView) -> str:
     return f"{edge.reader} \u2192 {edge.neighbour}"
 
 
+def published(view: ClusterView) -> str:
+    """How many services a cluster publishes."""
+    if not (view.published_count or view.uuid or view.roots):
+        return "services not known"
+    return f"{counted(view.published_count, 'service')} published"
+
+
 def imported(edge: EdgeView) -> str:
     """What comes over an edge."""
+    if edge.level == UNKNOWN and not edge.service_count and not edge.last_fetch:
+        return "not known"
     if edge.mode == MODE_MULTICLUSTER and not edge.service_count:
         return "one mesh"
     return counted(edge.service_count, "service")

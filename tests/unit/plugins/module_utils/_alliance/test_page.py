@@ -142,7 +142,7 @@ def overviews(draw: st.DrawFn) -> Overview:
     return Overview(draw(texts), draw(texts), clusters, edges, (draw(findings),))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(overviews())
 def test_whatever_a_neighbour_says_stays_text(overview: Overview) -> None:
     document = Document(page(overview))
