@@ -27,6 +27,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times
 # What a run would write of gateway, exporter and the like: the roles themselves compare it, in check mode.
 OBJECTS_CHECK = "objects"
 TRAFFIC_CHECK = "traffic"
+VERIFIED_CHECK = "verified"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def assemble(
         clusters.append(
             _external(member, edges, own) if member.external else _cluster(member, told.get(member.name), own)
         )
+    if verified is not None:
+        clusters = [_with_verification(view, verified) for view in clusters]
     rest = tuple(item for item in found if item.cluster not in {member.name for member in members})
     return Overview(title, time, tuple(clusters), tuple(edges), rest)
 
@@ -153,11 +156,21 @@ def _edges(member: Member, members: Sequence[Member], told: Told | None) -> list
 
 
 def _with_probes(edge: EdgeView, verified: Overview) -> EdgeView:
-    """The edge with the requests that were made over it lately: they are what is known of its traffic."""
+    """The edge with what a verification found there: its requests are what is known of the traffic."""
     made = verified.edge(edge.reader, edge.neighbour)
-    if made is None or not made.probes:
+    if made is None:
         return edge
-    kept = tuple(check for check in edge.checks if (check.name, check.level) != (TRAFFIC_CHECK, UNKNOWN))
-    level = worst(probe.level for probe in made.probes)
+    tried = bool(made.probes)
+    kept = tuple(check for check in edge.checks if not tried or (check.name, check.level) != (TRAFFIC_CHECK, UNKNOWN))
     text = f"{len(made.probes)} requests were made at {verified.time}"
-    return replace(edge, probes=made.probes, checks=(*kept, Check("verified", level, text)))
+    check = Check(VERIFIED_CHECK, made.level, text)
+    return replace(edge, probes=made.probes, checks=(*kept, check), findings=(*edge.findings, *made.findings))
+
+
+def _with_verification(view: ClusterView, verified: Overview) -> ClusterView:
+    """The cluster with what kept a verification from its work there."""
+    made = next((item for item in verified.clusters if item.name == view.name), None)
+    if made is None or not made.findings:
+        return view
+    check = Check(VERIFIED_CHECK, made.level, f"what a verification found at {verified.time}")
+    return replace(view, checks=(*view.checks, check), findings=(*view.findings, *made.findings))

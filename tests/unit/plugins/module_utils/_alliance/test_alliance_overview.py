@@ -160,3 +160,17 @@ def test_what_the_inventory_says_of_somebody_else_s_cluster_is_told() -> None:
     outside = Member("c", provider="external", declared_domain="c.local", trust_on_first_use=True)
     overview = assemble("Status", NOW, [member("a"), outside], {"a": told("a", "c")})
     assert {item.code for item in overview.clusters[1].findings} == {"external-incomplete", "trust-on-first-use"}
+
+
+def test_all_that_a_verification_found_counts() -> None:
+    """What failed without a request, too: never is the status well while the verification was not."""
+    members, parts = [member("a"), member("b")], {"a": told("a", "b"), "b": told("b", "a")}
+    broken = Finding("error", "probe-dns", "it resolves no imported name")
+    edge = EdgeView("a", "b", probes=(Probe("x:80", "ok"),), findings=(broken,))
+    overview = assemble("Status", NOW, members, parts, Overview("Verify", NOW, (), (edge,)))
+    assert (overview.edges[0].level, overview.level) == ("error", "error")
+    failed = ClusterView("b", "istio", findings=(Finding("error", "verify-failed", "no probe pod"),))
+    overview = assemble("Status", NOW, members, parts, Overview("Verify", NOW, (failed,), ()))
+    assert overview.clusters[1].level == "error"
+    untried = Overview("Verify", NOW, (), (EdgeView("a", "b"),))
+    assert assemble("Status", NOW, members, parts, untried).edges[0].level == "unknown"
