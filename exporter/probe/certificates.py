@@ -26,6 +26,7 @@ _CHAIN, _KEY = "cert-chain.pem", "key.pem"
 # What a mesh says inside of TLS (Envoy's alternatives by it): HTTP, or bytes.
 ALPN_HTTP = ["istio-http/1.1", "istio", "http/1.1"]
 ALPN_BYTES = ["istio"]
+_REPLACING_SECONDS = (0.05, 0.2, 0.5)
 _LIFETIME = datetime.timedelta(hours=1)
 
 
@@ -57,8 +58,20 @@ def client_context(roots: Iterable[str] | None, alpn: list[str], folder: Path | 
             context.load_verify_locations(cadata=text)
     context.set_alpn_protocols(alpn)
     if folder is not None:
-        context.load_cert_chain(folder / _CHAIN, folder / _KEY)
+        _load(context, folder)
     return context
+
+
+def _load(context: ssl.SSLContext, folder: Path) -> None:
+    """Take a certificate and its key; again, when the sidecar was just replacing one file and then the other."""
+    for pause in (*_REPLACING_SECONDS, None):
+        try:
+            context.load_cert_chain(folder / _CHAIN, folder / _KEY)
+            return
+        except ssl.SSLError as error:
+            if pause is None or error.reason != "KEY_VALUES_MISMATCH":
+                raise
+            time.sleep(pause)
 
 
 @contextlib.contextmanager

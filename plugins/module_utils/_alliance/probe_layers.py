@@ -365,7 +365,8 @@ def _unrouted(item: AtGateway, known: Known) -> _Fault:
     return _Fault(
         ROUTE,
         f"{certainly}its gateway {item.place} closes the connection: it has no route to it, or no pod to send it to",
-        f"see in {known.neighbour} whether the service has ready pods, and whether istiod and the gateway are in sync",
+        f"see in {known.neighbour} whether the service has ready pods with a sidecar, whether a PeerAuthentication"
+        " switches mutual TLS off there, and whether istiod and the gateway are in sync",
         known.neighbour,
     )
 
@@ -401,9 +402,9 @@ def _as_application(target: Target, seen: Observation, known: Known) -> _Fault |
             f"see in the log of a client's sidecar in {known.cluster} what becomes of requests to {target.host}",
             known.cluster,
         )
-    failed = answer.status >= 400 or answer.grpc_status == _UNAVAILABLE
-    if not failed or answer.forwarded or not _of_envoy(answer):
+    if answer.forwarded or not _failed(answer) or any(_alike(answer, item.answer) for item in seen.gateways):
         return _upstream(answer, "", known)
+    # Nobody upstream said that, and what is behind the gateway says something else.
     if _TLS_ERROR in text:
         return _own_distrust(text.partition(_TLS_ERROR)[2].strip(" :|"), known)
     what = text or f"HTTP {answer.status}"
@@ -445,10 +446,12 @@ def _upstream(answer: Answer, where: str, known: Known) -> _Fault | None:
     return None
 
 
-def _of_envoy(answer: Answer) -> bool:
-    """Whether a failure was made up by a proxy: it has Envoy's words, or, where it knows no route, none at all."""
-    words = answer.text.startswith((_UPSTREAM, _UNHEALTHY, _DENIED)) or _TLS_ERROR in answer.text
-    return words or (answer.server == "envoy" and not answer.text)
+def _failed(answer: Answer) -> bool:
+    return answer.status >= 400 or answer.grpc_status == _UNAVAILABLE
+
+
+def _alike(answer: Answer, other: Answer | None) -> bool:
+    return other is not None and (answer.status, answer.grpc_status) == (other.status, other.grpc_status)
 
 
 def _of_domain(uri: str, trust_domain: str) -> bool:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.meshalliance.istio.exporter.probe import asking, sidecar
+from ansible_collections.meshalliance.istio.exporter.probe import asking, certificates, sidecar
 from ansible_collections.meshalliance.istio.exporter.probe import run as program
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import constrained_anchor
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import (
@@ -277,7 +280,7 @@ def test_any_word_of_tls_is_more_than_a_refusal(world: World) -> None:
     """An API server has no protocol that a mesh knows, and says so."""
     folder = world.theirs.issue(SERVER_ID, world.folder / "api-server")
     context = mutual(folder, world.own.pem, required=False)
-    context.minimum_version = context.maximum_version = __import__("ssl").TLSVersion.TLSv1_2
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")  # which a certificate of its kind can't do
     refusal = refuse(world, world.keep(Server(closes, context)))
     assert "TLS is spoken" in refusal.accepted
@@ -379,6 +382,21 @@ def test_the_time_of_an_order_is_kept(world: World, monkeypatch: pytest.MonkeyPa
     (seen,) = carried_out(world, monkeypatch, order)
     assert isinstance(seen, Observation)
     assert seen.unfinished
+
+
+def test_a_certificate_that_is_just_being_replaced(world: World) -> None:
+    """The sidecar writes one file after the other."""
+    folder = world.folder / "own"
+    new = world.own.issue(f"spiffe://{OWN}/ns/a/sa/b", world.folder / "new")
+    (folder / "cert-chain.pem").write_bytes((new / "cert-chain.pem").read_bytes())
+    late = threading.Timer(0.15, lambda: shutil.copy(new / "key.pem", folder / "key.pem"))
+    late.start()
+    certificates.client_context(None, certificates.ALPN_BYTES, folder)
+    late.join()
+    others = Ca().issue("spiffe://x/y", world.folder / "other")
+    shutil.copy(others / "key.pem", folder / "key.pem")
+    with pytest.raises(ssl.SSLError, match="KEY_VALUES_MISMATCH"):
+        certificates.client_context(None, certificates.ALPN_BYTES, folder)
 
 
 def test_without_a_certificate_nothing_is_tried(tmp_path: Path) -> None:

@@ -242,6 +242,13 @@ CASES = [
         "no healthy upstream",
         {"answer": Answer(503, server="envoy", text="no healthy upstream")},
     ),
+    Case(
+        "an abort in the sidecar",
+        ROUTE,
+        OWN,
+        "fault filter abort",
+        {"answer": Answer(503, server="envoy", text="fault filter abort")},
+    ),
     Case("no answer through the sidecar", ROUTE, OWN, "closed", {"answer": Answer(error="it was closed")}),
     Case(
         "gRPC without a route",
