@@ -78,6 +78,8 @@ class Verifier:
 
 @pytest.fixture(scope="module")
 def verifier(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verifier]:
+    # Other tests may have parted them.
+    alliance.converge()
     yield Verifier(alliance, tmp_path_factory.mktemp("verify"))
     for cluster in CLUSTERS:
         alliance.kubectl(cluster, "delete", "--ignore-not-found", "-n", NAMESPACE, "deployment/alliance-probe")
