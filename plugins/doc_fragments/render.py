@@ -18,7 +18,7 @@ options:
         playbook, in the folder of the cluster inside of this one; a relative path begins where the playbook was
         started.
       - The objects in the result and the diff are then those that applying the file would write, whoever applies it,
-        and C(changed) says whether the file was (in check mode would be) changed.
+        and C(changed) says whether the file, or a status, was (in check mode would be) changed.
       - Secrets are not written into files, but for the neighbours' public metadata.
     type: str
     default: ""

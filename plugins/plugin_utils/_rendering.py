@@ -31,7 +31,7 @@ class RenderingAction(ActionBase):
     module = ""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result; with C(render_dir) also C(rendered_file), and C(changed) says whether that file is."""
+        """The module's result. With C(render_dir) it names C(rendered_file), C(changed) means that file, or a status."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
         result = dict(self._execute_module(module_name=self.module, module_args=self._task.args, task_vars=variables))
@@ -41,7 +41,11 @@ class RenderingAction(ActionBase):
             return result
         cluster = str(self._task.args.get("cluster") or variables.get("inventory_hostname") or "cluster")
         try:
-            return {**result, **self._rendered(rendered, place(str(directory)) / folder_name(cluster))}
+            files = self._rendered(rendered, place(str(directory)) / folder_name(cluster))
+            files["warnings"] = [*(result.get("warnings") or []), *files["warnings"]]
+            # What was proved is no file: the module has written it.
+            files["changed"] = files["changed"] or bool(result.get("statuses"))
+            return {**result, **files}
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             message = f"cluster {cluster}: the files in {directory} can't be read or written: {why}"

@@ -25,7 +25,7 @@ import yaml
 
 from tests.integration.ansible_module import ModuleRunner, environment
 from tests.integration.conftest import Admin
-from tests.integration.neighbour import HTTP, Neighbour, make_root
+from tests.integration.neighbour import GATEWAY, HTTP, Neighbour, make_root
 
 Object = dict[str, Any]
 Key = tuple[str, str]
@@ -128,8 +128,8 @@ class World:
 
     def _member(self, neighbour: Neighbour) -> str:
         self.members ^= {neighbour.name}
-        # One that is away when it comes in can't be proved, and nobody can know that before.
-        neighbour.status = 200
+        # Of one that comes in nobody can know before that it is away, nor what address a gateway without one will have.
+        neighbour.status, neighbour.gateways = 200, neighbour.gateways or [GATEWAY]
         return "comes or leaves"
 
     def _root(self, neighbour: Neighbour) -> str:
@@ -168,7 +168,7 @@ class World:
         if self.chance.random() < 0.5:
             self.admin.delete("ServiceEntry", NAMESPACE, name, "networking.istio.io/v1")
             return f"somebody deletes {name}"
-        spec = {"hosts": [name], "ports": [{"name": "x", "number": 1, "protocol": "TCP"}], "resolution": "NONE"}
+        spec = {"hosts": [name], "location": "MESH_EXTERNAL"}
         metadata = {"name": name, "namespace": NAMESPACE}
         self.admin.client.apply(
             {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": metadata, "spec": spec},
