@@ -31,7 +31,7 @@ class RenderingAction(ActionBase):
     module = ""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result. With C(render_dir) it names C(rendered_file), C(changed) means that file, or a status."""
+        """The module's result. With C(render_dir) it names C(rendered_file), and C(changed) means that or a status."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
         result = dict(self._execute_module(module_name=self.module, module_args=self._task.args, task_vars=variables))

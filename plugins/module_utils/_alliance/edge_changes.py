@@ -11,6 +11,7 @@ neighbour, or by its trust domain where no neighbour of the inventory is known f
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,20 @@ def root_changes(
     return edges
 
 
+def network_changes(before: str, after: str, called: Mapping[str, str]) -> Edges:
+    """Which gateways join the network of each cluster of the same domain. Texts of mesh_networks(), empty for none.
+
+    C(called): the neighbours' names by their cluster IDs; one that has none there is told by its cluster ID.
+    """
+    old, new = _joined(before), _joined(after)
+    edges: Edges = {}
+    for cluster_id in sorted({*old, *new}):
+        difference = _difference(old.get(cluster_id, set()), new.get(cluster_id, set()))
+        if any(difference.values()):
+            edges[called.get(cluster_id, cluster_id)] = {"gateways": difference}
+    return edges
+
+
 def told_roots(name: str, trust_domain: str, before: Iterable[str], after: Iterable[str]) -> Edges:
     """The same for a platform, which is told of neighbours: C(before), C(after) are fingerprints of proved roots."""
     difference = _difference(set(before), set(after))
@@ -139,6 +154,20 @@ def _had(
             hosts[name].add(host)
             gateways[name] |= endpoints if len(owners) == 1 else endpoints & own[name]
     return hosts, gateways
+
+
+def _joined(text: str) -> dict[str, set[str]]:
+    """Gateways by cluster ID; none where somebody else wrote what can't be read."""
+    try:
+        networks = json.loads(text or "{}").get("networks") or {}
+        found: dict[str, set[str]] = defaultdict(set)
+        for network in networks.values():
+            gateways = {_written((str(item["address"]), int(item["port"]))) for item in network["gateways"]}
+            for endpoint in network["endpoints"]:
+                found[str(endpoint["fromRegistry"])] |= gateways
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
+    return found
 
 
 def _offered(supplier: Supplier) -> set[_Gateway]:

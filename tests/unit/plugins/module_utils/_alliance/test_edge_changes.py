@@ -13,15 +13,23 @@ from hypothesis import strategies as st
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.anchors import anchors_for
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import FederationMetadata
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    GatewayAddress,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.edge_changes import (
     Believed,
     Supplier,
     import_changes,
+    network_changes,
     root_changes,
     told_roots,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.imports import ImportSource, compute_imports
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_clusters import (
+    RemoteCluster,
+    mesh_networks,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
@@ -107,6 +115,25 @@ def test_an_anchor_of_nobody_is_told_by_its_domain() -> None:
     assert root_changes(before, {}, []) == {
         "b.local": {"trust_domain": "b.local", "roots": {"added": [], "removed": removed}}
     }
+
+
+def joined(**gateways: str) -> str:
+    """The networks of clusters by name, each with a gateway."""
+    return mesh_networks(
+        RemoteCluster(name, f"id-{name}", "192.0.2.1:6443", f"net-{name}", (GatewayAddress(address, 15444),))
+        for name, address in gateways.items()
+    )
+
+
+def test_gateways_that_join_networks() -> None:
+    before, after = joined(b="203.0.113.1", c="203.0.113.3"), joined(b="203.0.113.2", d="203.0.113.4")
+    assert network_changes(before, after, {"id-b": "b", "id-c": "left"}) == {
+        "b": {"gateways": {"added": ["203.0.113.2:15444"], "removed": ["203.0.113.1:15444"]}},
+        "left": {"gateways": {"added": [], "removed": ["203.0.113.3:15444"]}},
+        "id-d": {"gateways": {"added": ["203.0.113.4:15444"], "removed": []}},
+    }
+    assert network_changes(before, before, {}) == {}
+    assert network_changes("", "", {}) == network_changes("networks: {}", '{"networks": {"x": {}}}', {}) == {}
 
 
 def test_what_a_platform_is_told() -> None:
