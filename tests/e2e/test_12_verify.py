@@ -75,6 +75,16 @@ class Verifier:
                 return done
         return done
 
+    def status(self) -> str:
+        """How the alliance is by status.yml, which counts what was verified lately."""
+        result = self.folder / "status.json"
+        variables = {"alliance_verify_json_file": str(self.folder / "result.json"), "status_json_file": str(result)}
+        more = self.folder / "variables.json"
+        more.write_text(json.dumps(variables))
+        Alliance(self.alliance.lab, playbook="status.yml").run("-e", f"@{more}")
+        level: str = json.loads(result.read_text())["level"]
+        return level
+
 
 @pytest.fixture(scope="module")
 def verifier(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verifier]:
@@ -141,6 +151,7 @@ def test_the_layer_and_the_cluster_are_named(verifier: Verifier, fault: Fault) -
         assert f"{fault.reader} to {fault.neighbour}: {fault.layer}, in {fault.blamed}: " in done.output
         told = [check for check in done.edge(*edge) if "layer" in check]
         assert all(check["reason"] and check["remedy"] for check in told)
+        assert verifier.status() == "error"
     finally:
         if fault.new_probe:
             _new_probe(verifier.alliance, fault.reader)

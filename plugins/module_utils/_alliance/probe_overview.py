@@ -15,7 +15,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, UNKNOWN
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, UNKNOWN, worst
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_UNKNOWN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
@@ -58,7 +58,8 @@ def _cluster(verification: Verification, member: Member) -> ClusterView:
     findings = tuple(Finding("error", "verify-failed", failure) for failure in (host.failures if host else ()))
     checks = []
     if member.external:
-        checks.append(Check("api", UNKNOWN, "it is somebody else's: known by its metadata endpoint alone"))
+        level = worst(verification.level(edge) for edge in verification.edges() if edge[1] == member.name)
+        checks.append(Check("called", level, "it is somebody else's: all that is known is how it answers"))
     elif state is None:
         checks.append(Check("api", ERROR, "its API could not be read"))
     else:

@@ -14,7 +14,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, UNKNOWN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_FEDERATION
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import LAYERS, ProbeResult
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import (
+    GATEWAY,
+    LAYERS,
+    SERVICE,
+    ProbeResult,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import aligned, without_cluster
 
 # Of one kind of failure so many checks are named; all are counted.
@@ -150,9 +155,23 @@ class Verification:
             for finding, names in grouped(self.results(edge)):
                 lines.append(
                     f"ERROR {edge[0]} to {edge[1]}: {finding.code}, in {finding.cluster}: {finding.message}"
-                    f" ({_named(names)}). Remedy: {finding.remedy}"
+                    f" ({_named(names)}). Remedy: {finding.remedy}{self._between(edge, finding)}"
                 )
         return lines
+
+    def _between(self, edge: Edge, finding: Finding) -> str:
+        """Who else is there at a gateway tells whether the gateway or the way to it is at fault."""
+        if finding.code != GATEWAY:
+            return ""
+        others = [
+            other[0]
+            for other in self.edges()
+            if other[1] == edge[1] and other[0] != edge[0] and any(result.gateways for result in self._services(other))
+        ]
+        return f"; {', '.join(others)} can reach it, so begin with what is between the two" if others else ""
+
+    def _services(self, edge: Edge) -> list[ProbeResult]:
+        return [result for result in self.results(edge) if result.ok and result.check == SERVICE]
 
     def _notes(self) -> list[str]:
         lines = []

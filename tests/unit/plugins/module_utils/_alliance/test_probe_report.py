@@ -77,6 +77,20 @@ def test_what_fails_is_told_once_with_its_place_and_remedy() -> None:
     assert found.red("cluster-b") == []
 
 
+def test_a_gateway_that_others_reach_is_not_the_first_place_to_look_at() -> None:
+    found = verification(failed("cluster-a", "cluster-b", "gateway"), failed("cluster-c", "cluster-a", "gateway"))
+    lines = "\n".join(found.lines())
+    assert "cluster-a to cluster-b: gateway, in cluster-b: why (bar:80). Remedy: do it; cluster-c can reach it" in lines
+    alone = Verification(
+        [member("cluster-a"), member("cluster-b")],
+        {
+            "cluster-a": HostVerification((failed("cluster-a", "cluster-b", "gateway"),)),
+            "cluster-b": HostVerification(),
+        },
+    )
+    assert "can reach it" not in "\n".join(alone.lines())
+
+
 def test_what_was_not_probed_is_not_well() -> None:
     skipped = ProbeResult("cluster-a", "cluster-b", "service", "bar:80", skipped="the time was over")
     found = verification(skipped, hosts={"cluster-c": HostVerification(failures=("cluster cluster-c: away",))})
@@ -200,6 +214,15 @@ def test_the_model_has_the_levels_and_goes_round() -> None:
     assert bad.probes[0].layer == "tls"
     assert good.probes[0].seconds == pytest.approx(0.004)
     assert Overview.from_dict(overview.to_dict()).to_dict() == overview.to_dict()
+
+
+@pytest.mark.parametrize(("result", "level"), [(well, "ok"), (failed, "error")])
+def test_a_cluster_that_is_not_ours_is_as_its_answers_are(result: Any, level: str) -> None:
+    external = Member("partner", provider="external", declared_domain="partner.local")
+    found = Verification(
+        [member("cluster-a"), external], {"cluster-a": HostVerification((result("cluster-a", "partner"),))}
+    )
+    assert overview_of(found, TIME).level == level
 
 
 def test_nothing_probed_is_not_well_in_the_model() -> None:
