@@ -37,6 +37,11 @@ options:
     description: As the option of M(meshalliance.istio.service_entries).
     type: bool
     default: false
+  applied_by_others:
+    description: Whether others apply what runs write into files, such as GitOps controllers. Then an object is as it
+      should be when anybody applied it so.
+    type: bool
+    default: false
   expiry_warning:
     description: How long before their end certificates are warned of. Seconds, or numbers with V(w), V(d), V(h), V(m)
       or V(s).
@@ -130,6 +135,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
         policy=stale_policy(params),
         rules=address_rules(client, params, neighbours),
         failover=params["failover"],
+        applied_by_others=params["applied_by_others"],
         key_age=seconds_from(params["key_max_age"], "key_max_age"),
         tls_secret=params["tls_secret"],
         api_proxy=ApiProxy.from_option(params["api_proxy"]),
@@ -153,6 +159,7 @@ def main() -> None:
                 "state": {"type": "dict", "required": True},
                 "neighbours": {"type": "list", "elements": "dict", "required": True},
                 "failover": {"type": "bool", "default": False},
+                "applied_by_others": {"type": "bool", "default": False},
                 "expiry_warning": {"type": "str", "default": "30d"},
                 "fresh_for": {"type": "str", "default": "1d"},
                 "key_max_age": {"type": "str", "default": "never"},

@@ -108,6 +108,7 @@ GATES = (
     Gate("collection", pytest(PYTHON, "tests/gates"), "the collection's parts fit together", suite=True),
     Gate("unit", pytest(PYTHON, "tests/unit"), "unit tests, newest ansible-core", suite=True),
     Gate("unit-oldest", pytest(OLDEST, "tests/unit"), "unit tests, oldest ansible-core", suite=True),
+    Gate("page", pytest(PYTHON, "tests/page"), "the HTML page in a headless Chromium", suite=True),
     Gate(
         "build",
         (PYTHON, "-m", "tests.lab", "build"),

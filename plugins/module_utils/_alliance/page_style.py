@@ -76,16 +76,15 @@ overflow-wrap:anywhere}
 .counts dd{margin:0;font-size:1.5rem;font-weight:650;line-height:1.25;font-variant-numeric:tabular-nums}
 .picture{overflow-x:auto;padding:1rem}
 .picture svg{display:block;margin:0 auto;max-width:100%;height:auto}
-.picture.wide svg{max-width:none}
 .legend{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.4rem 1rem;margin:.75rem 0 0;
 padding:0;list-style:none;font-size:.875rem}
 .legend li{display:flex;gap:.5rem;align-items:center}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
 caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .4rem}
-th,td{text-align:left;vertical-align:top;padding:.5rem .75rem;border-top:1px solid var(--line)}
+th,td{text-align:left;vertical-align:top;padding:.5rem .75rem;border-top:1px solid var(--line);
+overflow-wrap:break-word}
 thead th{color:var(--muted);font-weight:600;font-size:.8125rem;border-top:0;border-bottom:2px solid var(--line)}
-tbody th{font-weight:600;overflow-wrap:anywhere}
-td{overflow-wrap:anywhere}
+tbody th{font-weight:600}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 .scroll{overflow-x:auto}
 details{border-top:1px solid var(--line)}
@@ -107,7 +106,7 @@ dl.facts dt{color:var(--muted)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
 ul.plain{list-style:none;margin:.25rem 0;padding:0}
 td ul.plain,dd ul.plain{margin:0}
-ul.plain li{overflow-wrap:anywhere}
+ul.plain li{overflow-wrap:break-word}
 .finding{background:var(--surface);border:1px solid var(--line);border-left-width:6px;border-radius:8px;
 padding:.7rem 1rem;margin:.6rem 0;break-inside:avoid}
 .finding p{overflow-wrap:anywhere}
@@ -151,10 +150,16 @@ svg a:hover .box,svg a:focus .box,svg a:hover .wire{stroke-width:4}
 .mark-inner{fill:none;stroke:var(--surface);stroke-width:2.2;stroke-linecap:round;stroke-linejoin:round}
 .mark-dot{fill:var(--surface)}
 
-@media (max-width:40rem){main,header,footer{padding-left:1rem;padding-right:1rem}dl.facts{grid-template-columns:1fr}}
+@media screen and (max-width:40rem){
+.picture svg{max-width:none}
+main,header,footer{padding-left:1rem;padding-right:1rem}
+dl.facts{grid-template-columns:1fr}
+}
 @media print{
 :root{color-scheme:light}
 body{background:#fff;font-size:10.5pt}
+table{font-size:9pt}
+th,td{padding:.3rem .45rem}
 .skip,.only{display:none}
 main,header,footer{max-width:none;padding-left:0;padding-right:0}
 .panel,.counts div,details.cluster,.finding{border-color:#999}

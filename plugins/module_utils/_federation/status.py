@@ -72,6 +72,7 @@ class Looked:
 
     C(attention): before their end, certificates need it. C(fresh): for so long what was learnt of a neighbour counts
     whose API nobody can look at. C(key_age): how old the key pair may get. C(api_proxy): of a member of a multicluster.
+    C(applied_by_others): an object is as it should be when anybody applied it so.
     """
 
     attention: float
@@ -79,6 +80,7 @@ class Looked:
     policy: StalePolicy
     rules: AddressRules
     failover: bool = False
+    applied_by_others: bool = False
     key_age: float | None = None
     tls_secret: str = names.METADATA_TLS_SECRET
     api_proxy: ApiProxy | None = None
@@ -173,7 +175,9 @@ def _drift(
             )
         imports = recalled.imports(namespace, failover=looked.failover)
         for name, wanted in (("alliance-trust", objects), ("alliance-imports", list(imports.objects))):
-            plan = Applier(client).plan(wanted, ApplySet(name, namespace), adopt=ADOPT_REFUSE)
+            plan = Applier(client, by_anybody=looked.applied_by_others).plan(
+                wanted, ApplySet(name, namespace), adopt=ADOPT_REFUSE
+            )
             changed += [{"action": change.action, **reference(change.object)} for change in plan.changes]
             unchanged += len(plan.unchanged)
     except AllianceError as error:

@@ -106,8 +106,10 @@ class Plans:
         self.wanted: dict[str, list[Object]] = {}
         self.changed: dict[str, list[Change]] = {}
         self.error: AllianceError | None = None
+        self.by_anybody = False
 
-    def __call__(self, _client: Any) -> Plans:
+    def __call__(self, _client: Any, *, by_anybody: bool) -> Plans:
+        self.by_anybody = by_anybody
         return self
 
     def plan(self, objects: list[Object], applyset: ApplySet, *, adopt: str) -> Plan:
@@ -153,6 +155,13 @@ def test_what_differs_is_drift(plans: Plans) -> None:
     overview = told(Cluster(FEDERATED), NEIGHBOUR)
     assert levels(overview.clusters[0])["drift"] == "warning"
     assert "Secret ours/s differs" in overview.clusters[0].findings[-1].message
+
+
+def test_where_others_apply_the_files_it_does_not_matter_who_did(plans: Plans) -> None:
+    told(Cluster(FEDERATED), NEIGHBOUR)
+    assert not plans.by_anybody
+    told(Cluster(FEDERATED), NEIGHBOUR, looked=replace(LOOKED, applied_by_others=True))
+    assert plans.by_anybody
 
 
 def test_what_can_t_be_compared_is_unknown(plans: Plans) -> None:
