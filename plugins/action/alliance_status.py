@@ -61,7 +61,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "json_file": {"type": "str", "default": ""},
     "page_file": {"type": "str", "default": ""},
     "verified_file": {"type": "str", "default": ""},
-    "verified_within": {"type": "str", "default": "1h"},
+    "verified_within": {"type": "str", "default": "10m"},
     "fail_on": {"type": "str", "choices": [NEVER, *LEVELS[1:]], "default": NEVER},
 }
 

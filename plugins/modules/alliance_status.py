@@ -41,7 +41,7 @@ options:
   verified_within:
     description: For how long they do, as seconds or with V(w), V(d), V(h), V(m) or V(s).
     type: str
-    default: 1h
+    default: 10m
   fail_on:
     description: From which level on the host fails for which this runs. V(unknown) takes nothing but well.
     type: str

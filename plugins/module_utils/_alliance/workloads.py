@@ -43,6 +43,13 @@ def serving_of(
 ) -> Serving:
     """From the objects: C(slices) are the EndpointSlices of the Service. Pods on their way out don't count."""
     present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and not _ended(pod)]
+    return Serving(
+        workload, len(present), sum(map(_is_ready, present)), service_name, service is not None, ready_endpoints(slices)
+    )
+
+
+def ready_endpoints(slices: Iterable[Mapping[str, Any]]) -> int:
+    """How many addresses EndpointSlices have that are ready; of unknown readiness counts as ready, as its API says."""
     addresses = {
         address
         for item in slices
@@ -50,9 +57,7 @@ def serving_of(
         if (endpoint.get("conditions") or {}).get("ready") is not False
         for address in endpoint.get("addresses") or ()
     }
-    return Serving(
-        workload, len(present), sum(map(_is_ready, present)), service_name, service is not None, len(addresses)
-    )
+    return len(addresses)
 
 
 def serving_check(name: str, serving: Serving, *, remedy: str) -> tuple[Check, tuple[Finding, ...]]:

@@ -28,10 +28,19 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overv
     Service,
     cut_services,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.published_status import (
+    CHECK,
+    place_of,
+    published_check,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.workloads import serving_check
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.workloads import read_serving
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.workloads import (
+    read_endpoints,
+    read_open_hosts,
+    read_serving,
+)
 
 Checked = tuple[list[Check], list[Finding]]
 
@@ -117,6 +126,20 @@ def serving_checks(client: Client, state: ClusterState) -> Checked:
         checks.append(check)
         findings += found
     return checks, findings
+
+
+def published_checks(client: Client, state: ClusterState) -> Checked:
+    """Whether what it publishes is open and served. What can't be read is unknown."""
+    services = services_of(state)
+    try:
+        endpoints = read_endpoints(client, (place_of(service.host) for service in services))
+        # A platform opens its gateway for all of its domain.
+        opened = None if state.provider == names.PROVIDER_DECKHOUSE else read_open_hosts(client, state.namespace)
+    except AllianceError as error:
+        finding = unknown("published-not-read", "whether what it publishes is there can't be looked at", error)
+        return [Check(CHECK, finding.severity, finding.message)], [finding]
+    check, findings = published_check(services, endpoints, opened)
+    return [check], list(findings)
 
 
 def unknown(code: str, what: str, error: AllianceError) -> Finding:

@@ -35,6 +35,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.edg
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour, joined_by
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.own_status import (
     cluster_view,
+    published_checks,
     serving_checks,
     state_checks,
     unknown,
@@ -96,14 +97,15 @@ def look(client: Client, state: ClusterState, neighbours: Sequence[Neighbour], l
     resources = read_resources(client)
     checks, findings = state_checks(state)
     served, found = serving_checks(client, state)
+    published, missing = published_checks(client, state)
     gateway = names.DKP_INGRESSGATEWAY if deckhouse else names.INGRESSGATEWAY
     proxies = look_at_proxies(client, state.root_namespace, state.namespace, gateway)
     ending, unread = _ending(client, state, looked)
     ends = expiry_findings(ending, now)
     expiries = [expiry for expiry, _kind, _attention in ending]
-    checks += [*served, *proxies.checks]
+    checks += [*served, *published, *proxies.checks]
     checks.append(expiry_check(expiries, [*ends, *unread], now))
-    findings += [*found, *proxies.findings, *ends, *unread]
+    findings += [*found, *missing, *proxies.findings, *ends, *unread]
     if deckhouse:
         edges = _platform_edges(state, neighbours, resources, looked, now)
     else:

@@ -617,7 +617,7 @@ class _StatusInfo(Case):
         world.run("service_entries", namespace="faults-seen", neighbours=[self.one.option()])
 
     def ask(self, number: int) -> Object:
-        own = Neighbour("cluster-t").state(namespace="faults-seen", root_namespace="faults-seen-istio")
+        own = Neighbour("cluster-t").state(namespace="faults-seen", root_namespace="faults-seen-istio", published=())
         return {"state": own, "neighbours": [self.one.option()]}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.meshalliance.istio.exporter.gateway import published_gateway
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
     ClusterView,
     EdgeView,
@@ -98,7 +99,7 @@ def own(run: ModuleRunner, admin: Admin, one: Neighbour, two: Neighbour) -> Neig
     uid = kube_system["metadata"]["uid"]
     key = run("authn_keypair", namespace=OURS).result["public_key"]
     this = Neighbour("cluster-t")
-    this.uuid = uid
+    this.uuid, this.services = uid, []
     admin.apply(obj("v1", "ConfigMap", "istio-ca-root-cert", ISTIO, data={"root-cert.pem": this.root}))
     for neighbour in (one, two):
         neighbour.trusted = {uid: key}
@@ -171,6 +172,7 @@ def test_reads_only_and_tells_what_is_well_and_what_is_not_known(
         "workloads": "ok",
         "gateway": "ok",
         "exporter": "ok",
+        "published": "ok",
         "istiod": "error",
         "proxies": "unknown",
         "gateway-proxies": "unknown",
@@ -314,3 +316,32 @@ def test_a_platform_tells_what_it_has_learnt(run: ModuleRunner, admin: Admin, ow
     told = edge(done, one)
     assert "platform" in levels(told)
     assert told.service_count == len(one.services)
+
+
+def test_what_is_published_has_to_be_open_and_served(
+    run: ModuleRunner, admin: Admin, own: Neighbour, one: Neighbour, two: Neighbour
+) -> None:
+    published = (own.service("bar"),)
+    done = look(run, own, one.option(), two.option(), state={"published": published})
+    assert {"published-not-open", "published-without-endpoints"} <= set(codes(view(done)))
+    admin.namespace("xyz")
+    endpoint = {"addresses": ["10.9.9.8"], "conditions": {"ready": True}}
+    admin.apply(
+        published_gateway(OURS, [published[0]["hostname"]]),
+        obj(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            "bar-1",
+            "xyz",
+            labels={"kubernetes.io/service-name": "bar"},
+            addressType="IPv4",
+            endpoints=[endpoint],
+            ports=[],
+        ),
+    )
+    try:
+        done = look(run, own, one.option(), two.option(), state={"published": published})
+        assert levels(view(done))["published"] == "ok"
+        assert levels(view(look(run, own, one.option(), two.option())))["published"] == "error"
+    finally:
+        admin.delete("Gateway", OURS, "alliance-published", NETWORKING)

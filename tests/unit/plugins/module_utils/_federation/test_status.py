@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.meshalliance.istio.exporter.gateway import published_gateway
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AddressRules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
@@ -225,3 +226,27 @@ def test_a_platform_s_own_word_counts(plans: Plans) -> None:
     assert (levels(edge)["platform"], edge.service_count) == ("ok", 1)
     (edge,) = told(Cluster(), NEIGHBOUR, state=state).edges
     assert {finding.code for finding in edge.findings} == {"neighbour-not-proved", "federation-missing"}
+
+
+def test_what_is_published_is_open_and_served(plans: Plans) -> None:
+    gateway = published_gateway("ours", ["bar.xyz.svc.b.local"])
+    endpoints = {
+        "kind": "EndpointSlice",
+        "metadata": {"name": "bar-1", "namespace": "xyz", "labels": {"kubernetes.io/service-name": "bar"}},
+        "endpoints": [{"addresses": ["10.0.0.1"]}],
+    }
+    state = replace(OWN, published=SERVICES)
+
+    def level(*objects: Object) -> str:
+        return levels(told(Cluster(FEDERATED, *objects), NEIGHBOUR, state=state).clusters[0])["published"]
+
+    assert level(gateway, endpoints) == "ok"
+    assert level(endpoints) == "error"
+    assert level(gateway) == "warning"
+    many = tuple({**SERVICES[0], "hostname": f"bar.n{number}.svc.b.local"} for number in range(12))
+    state = replace(OWN, published=(*SERVICES, *many))
+    assert level(gateway, endpoints) == "error"
+    cluster = Cluster(FEDERATED, gateway, endpoints)
+    cluster.forbidden = {"EndpointSlice"}
+    found = levels(told(cluster, NEIGHBOUR, state=state).clusters[0])
+    assert (found["published"], found["gateway"]) == ("unknown", "unknown")
