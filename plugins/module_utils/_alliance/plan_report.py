@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan import CHECK, RENDER, RUN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import aligned, finding_lines
 
-HEADINGS = ("CLUSTER", "NEIGHBOUR", "SERVICES", "GATEWAYS", "ROOTS")
+HEADINGS = ("EDGE", "SERVICES", "GATEWAYS", "ROOTS")
 # So many lines are shown for one edge; the file has all.
 MOST_LINES = 20
 _TITLES = {
@@ -44,12 +44,15 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
 
 def _row(edge: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        edge["reader"],
-        edge["neighbour"],
+        _name(edge),
         _PLATFORM if edge["services"] is None else _numbers(edge["services"]),
         _PLATFORM if edge["gateways"] is None else _numbers(edge["gateways"]),
         _numbers(edge["roots"]),
     )
+
+
+def _name(edge: Mapping[str, Any]) -> str:
+    return f"{edge['reader']} <- {edge['neighbour']}"
 
 
 def _numbers(change: Mapping[str, Sequence[Any]]) -> str:
@@ -70,7 +73,7 @@ def _details(edge: Mapping[str, Any]) -> list[str]:
             f"{sign} {what} {item}" for sign, key in (("+", "added"), ("-", "removed")) for item in change.get(key, ())
         ]
     more = [f"  … and {len(lines) - MOST_LINES} more (alliance_plan_file has all)"] if len(lines) > MOST_LINES else []
-    return [f"{edge['reader']} <- {edge['neighbour']}", *(f"  {line}" for line in lines[:MOST_LINES]), *more]
+    return [_name(edge), *(f"  {line}" for line in lines[:MOST_LINES]), *more]
 
 
 def _ports(ports: Sequence[Mapping[str, Any]]) -> str:

@@ -117,8 +117,8 @@ def test_when_a_run_ends_failed(fail_on: str, check: bool, run: ClusterRun, kind
 
 def test_the_lines() -> None:
     lines = plan_lines(plan(a=ClusterRun(**{**vars(CHANGED), "findings": (CONFLICT,)}), b=ClusterRun(reached=False)))
-    assert [line.split() for line in lines if line.startswith("a  ")] == [
-        ["a", "b", "+1", "-1", "~1", "+1", "+1", "-1"]
+    assert [line.split() for line in lines if line.startswith("a <- b  ")] == [
+        ["a", "<-", "b", "+1", "-1", "~1", "+1", "+1", "-1"]
     ]
     start = lines.index("a <- b")
     assert lines[start + 1 : start + 7] == [
