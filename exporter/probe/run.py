@@ -112,7 +112,8 @@ def look_up(target: Target) -> Looked:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError as error:
         return Looked(error=printable(getattr(error, "strerror", "") or str(error)))
-    return Looked(tuple(sorted({str(entry[4][0]) for entry in found})))
+    # In the order in which an application would try them.
+    return Looked(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
 
 def ask_as_an_application(looked: Looked, target: Target, timeout: float) -> Answer:

@@ -40,12 +40,13 @@ def test_the_sidecar_shares_its_certificate_in_memory() -> None:
     annotations = pod["metadata"]["annotations"]
     settings = json.loads(annotations["proxy.istio.io/config"])
     assert settings["proxyMetadata"] == {"OUTPUT_CERTS": str(SHARED)}
-    (mount,) = json.loads(annotations["sidecar.istio.io/userVolumeMount"])
-    assert mount["mountPath"] == str(SHARED)
-    (volume,) = [item for item in pod["spec"]["volumes"] if item["name"] == mount["name"]]
+    # By the volume's name, as the injector's template goes through it.
+    ((name, mount),) = json.loads(annotations["sidecar.istio.io/userVolumeMount"]).items()
+    assert mount == {"mountPath": str(SHARED)}
+    (volume,) = [item for item in pod["spec"]["volumes"] if item["name"] == name]
     assert volume["emptyDir"]["medium"] == "Memory"
     (container,) = pod["spec"]["containers"]
-    assert {"name": mount["name"], "mountPath": str(SHARED), "readOnly": True} in container["volumeMounts"]
+    assert {"name": name, "mountPath": str(SHARED), "readOnly": True} in container["volumeMounts"]
     assert container["name"] == PROBE
 
 
