@@ -33,6 +33,10 @@ options:
     type: list
     elements: dict
     required: true
+  namespace:
+    description: Namespace of the alliance's objects.
+    type: str
+    default: istio-alliance
   failover:
     description: As the option of M(meshalliance.istio.service_entries).
     type: bool
@@ -106,6 +110,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.api
     API_PROXY_ARGUMENT_SPEC,
     ApiProxy,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.looked import Looked
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     ADDRESS_ARGUMENT_SPEC,
     STALE_ARGUMENT_SPEC,
@@ -114,7 +119,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.nei
     require_names,
     stale_policy,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.status import Looked, look
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.status import look
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     ClusterModule,
     client_of,
@@ -134,6 +139,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
         fresh=_seconds(params, "fresh_for"),
         policy=stale_policy(params),
         rules=address_rules(client, params, neighbours),
+        namespace=params["namespace"],
         failover=params["failover"],
         applied_by_others=params["applied_by_others"],
         key_age=seconds_from(params["key_max_age"], "key_max_age"),
@@ -158,6 +164,7 @@ def main() -> None:
             {
                 "state": {"type": "dict", "required": True},
                 "neighbours": {"type": "list", "elements": "dict", "required": True},
+                "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "failover": {"type": "bool", "default": False},
                 "applied_by_others": {"type": "bool", "default": False},
                 "expiry_warning": {"type": "str", "default": "30d"},

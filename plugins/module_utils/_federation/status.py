@@ -2,10 +2,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The status of one cluster and of what it has of its neighbours: read from its own API, and from nobody else.
-
-What a run would write is computed as the run does it, of what the cluster remembers of its neighbours.
-"""
+"""The status of one cluster and of what it has of its neighbours: read from its own API, and from nobody else."""
 
 from __future__ import annotations
 
@@ -15,23 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.accepted_keys import told_before
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AddressRules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.drift import drift
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.expiring import expiry_check, expiry_findings
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Check, EdgeView, Overview
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import EdgeView, Overview
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_clusters import (
     cluster_ids,
     secret_name,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.staleness import StalePolicy
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation import services, trust
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.api_clients import ApiProxy, api_clients
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation import services
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.edge_status import Yardstick, edge_view
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.looked import Looked
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour, joined_by
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.own_status import (
     cluster_view,
@@ -44,7 +37,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.pla
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proxy_status import look_at_proxies
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.remote_secrets import read_remote_secrets
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.resources import read_resources
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE, Applier
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.status_drift import (
+    told_platform,
+    trust_and_imports,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet, set_of
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.expiries import (
@@ -56,35 +52,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.expiries 
     token_expiries,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.istiod import not_synced, remote_clusters
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import reference
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 
 Object = dict[str, Any]
 Objects = Mapping[str, Object]
 
 # A platform asks its neighbours once a minute.
 PLATFORM_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Looked:
-    """For what and how a cluster is looked at; times in seconds.
-
-    C(attention): before their end, certificates need it. C(fresh): for so long what was learnt of a neighbour counts
-    whose API nobody can look at. C(key_age): how old the key pair may get. C(api_proxy): of a member of a multicluster.
-    C(applied_by_others): an object is as it should be when anybody applied it so.
-    """
-
-    attention: float
-    fresh: float
-    policy: StalePolicy
-    rules: AddressRules
-    failover: bool = False
-    applied_by_others: bool = False
-    key_age: float | None = None
-    tls_secret: str = names.METADATA_TLS_SECRET
-    api_proxy: ApiProxy | None = None
 
 
 def look(client: Client, state: ClusterState, neighbours: Sequence[Neighbour], looked: Looked) -> Overview:
@@ -107,15 +80,16 @@ def look(client: Client, state: ClusterState, neighbours: Sequence[Neighbour], l
     checks.append(expiry_check(expiries, [*ends, *unread], now))
     findings += [*found, *missing, *proxies.findings, *ends, *unread]
     if deckhouse:
+        check, differing = told_platform(client, neighbours, resources, looked)
         edges = _platform_edges(state, neighbours, resources, looked, now)
     else:
         recalled = services.recall(
             joined_by(names.MODE_FEDERATION, neighbours, resources), resources, rules=looked.rules, policy=looked.policy
         )
-        check, differing = _drift(client, state, neighbours, resources, recalled, looked)
-        checks.append(check)
-        findings += differing
+        check, differing = trust_and_imports(client, state, neighbours, resources, recalled, looked)
         edges = _edges(client, state, neighbours, resources, recalled, looked, now)
+    checks.append(check)
+    findings += differing
     view = cluster_view(state, checks, findings, expiries)
     return Overview("Status of a cluster", rfc3339(now), (view,), tuple(edges))
 
@@ -149,42 +123,6 @@ def _our_secrets(client: Client, state: ClusterState) -> dict[str, Object]:
     applyset = ApplySet("alliance-remote-clusters", state.namespace)
     found = read_remote_secrets(client, state.root_namespace)
     return {name: item for name, item in found.items() if set_of(item) == applyset.id}
-
-
-def _drift(
-    client: Client,
-    state: ClusterState,
-    neighbours: Sequence[Neighbour],
-    resources: Objects,
-    recalled: services.Learnt,
-    looked: Looked,
-) -> tuple[Check, tuple[Finding, ...]]:
-    """Trust and imports, held against what a run would write if no neighbour had anything new to say."""
-    namespace, root_namespace = state.namespace, state.root_namespace
-    changed: list[dict[str, Any]] = []
-    unchanged = 0
-    failed: list[str] = []
-    try:
-        roots = read_roots(client, root_namespace)
-        told = told_before(read_secret(client, namespace, names.REMOTE_METADATA_SECRET).get(names.REMOTE_METADATA_KEY))
-        trusted = trust.recall(neighbours, resources, own_roots=roots, told=told)
-        objects = trusted.objects(namespace, root_namespace, roots)
-        if looked.api_proxy is not None:
-            objects.append(
-                api_clients(
-                    looked.api_proxy, trusted, own_uuid=state.uuid, namespace=namespace, root_namespace=root_namespace
-                )
-            )
-        imports = recalled.imports(namespace, failover=looked.failover)
-        for name, wanted in (("alliance-trust", objects), ("alliance-imports", list(imports.objects))):
-            plan = Applier(client, by_anybody=looked.applied_by_others).plan(
-                wanted, ApplySet(name, namespace), adopt=ADOPT_REFUSE
-            )
-            changed += [{"action": change.action, **reference(change.object)} for change in plan.changes]
-            unchanged += len(plan.unchanged)
-    except AllianceError as error:
-        failed.append(f"what a run would write can't be computed: {error}")
-    return drift(changed, unchanged, failed)
 
 
 def _edges(

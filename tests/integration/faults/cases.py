@@ -618,7 +618,7 @@ class _StatusInfo(Case):
 
     def ask(self, number: int) -> Object:
         own = Neighbour("cluster-t").state(namespace="faults-seen", root_namespace="faults-seen-istio", published=())
-        return {"state": own, "neighbours": [self.one.option()]}
+        return {"state": own, "neighbours": [self.one.option()], "namespace": "faults-seen"}
 
 
 class _TrafficProbe(Case):

@@ -131,7 +131,7 @@ def _silent(own: Neighbour, one: Neighbour, two: Neighbour) -> Iterator[None]:
 def look(run: ModuleRunner, own: Neighbour, *neighbours: Object, check: bool = False, **more: Any) -> ModuleRun:
     changes = more.pop("state", {})
     state = own.state(name="cluster-t", gateways=(GATEWAY,), kubernetes_version="v1.34.4", **PLACE, **changes)
-    done = run("status_info", check=check, state=state, neighbours=list(neighbours), **more)
+    done = run("status_info", check=check, state=state, neighbours=list(neighbours), namespace=OURS, **more)
     assert (done.result["changed"], done.writes) == (False, ())
     return done
 

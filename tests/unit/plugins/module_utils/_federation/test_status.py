@@ -32,10 +32,11 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remot
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.staleness import NEVER
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation import status
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation import status, status_drift
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.looked import Looked
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.proxy_status import ProxyStatus
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.status import Looked, look
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.status import look
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Change, Plan
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL, ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
@@ -61,7 +62,7 @@ OWN = ClusterState(
 STATE = ClusterState("b", "uuid-b", gateways=(GATEWAY,), multicluster_gateways=(GATEWAY,), published=SERVICES)
 NEIGHBOUR = Neighbour("b", trust_domain="b.local", endpoint="https://b.example/metadata/", state=STATE)
 JOINT = replace(NEIGHBOUR, mode="multicluster")
-LOOKED = Looked(attention=86400, fresh=86400, policy=NEVER, rules=AddressRules())
+LOOKED = Looked(attention=86400, fresh=86400, policy=NEVER, rules=AddressRules(), namespace="ours")
 SET = ApplySet("alliance-remote-clusters", "ours")
 
 
@@ -124,7 +125,7 @@ class Plans:
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> Plans:
     made = Plans()
-    monkeypatch.setattr(status, "Applier", made)
+    monkeypatch.setattr(status_drift, "Applier", made)
     monkeypatch.setattr(status, "look_at_proxies", lambda *_arguments: ProxyStatus([Check("istiod", "ok", "x")]))
     return made
 
@@ -221,7 +222,7 @@ def test_an_istiod_that_can_t_be_asked_of_them_is_unknown(plans: Plans, monkeypa
 def test_a_platform_s_own_word_counts(plans: Plans) -> None:
     state = replace(OWN, provider="deckhouse", namespace="d8-istio", root_namespace="d8-istio")
     overview = told(Cluster(FEDERATED), NEIGHBOUR, state=state)
-    assert "drift" not in levels(overview.clusters[0])
+    assert levels(overview.clusters[0])["drift"] == "ok"
     (edge,) = overview.edges
     assert (levels(edge)["platform"], edge.service_count) == ("ok", 1)
     (edge,) = told(Cluster(), NEIGHBOUR, state=state).edges
@@ -250,3 +251,21 @@ def test_what_is_published_is_open_and_served(plans: Plans) -> None:
     cluster.forbidden = {"EndpointSlice"}
     found = levels(told(cluster, NEIGHBOUR, state=state).clusters[0])
     assert (found["published"], found["gateway"]) == ("unknown", "unknown")
+
+
+def test_what_a_platform_is_told_is_compared_with_the_inventory(plans: Plans) -> None:
+    """Of ours alone, with what was proved as it is remembered there."""
+    state = replace(OWN, provider="deckhouse", namespace="d8-istio", root_namespace="d8-istio")
+    proved = PUBLIC.render().decode()
+    told_of = federation_resource("b", trust_domain="b.local", endpoint=str(NEIGHBOUR.endpoint), proved=proved)
+    metadata = {**told_of["metadata"], "labels": {PART_OF_LABEL: ApplySet("alliance-trust", "ours").id}}
+    moved = replace(NEIGHBOUR, endpoint="https://new.example/metadata/")
+    told(Cluster({**resource(told_of, OFFER), "metadata": metadata}), moved, state=state)
+    (wanted,) = plans.wanted["alliance-trust"]
+    assert wanted["spec"]["metadataEndpoint"] == "https://new.example/metadata/"
+    assert wanted["metadata"]["annotations"] == metadata["annotations"]
+    told(Cluster({**resource(told_of, OFFER), "metadata": metadata}), replace(moved, hold="why"), state=state)
+    (wanted,) = plans.wanted["alliance-trust"]
+    assert wanted["spec"] == told_of["spec"]
+    told(Cluster(FEDERATED), moved, state=state)
+    assert plans.wanted["alliance-trust"] == []
