@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import OK, UNKNOWN
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import LEVELS, OK, UNKNOWN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
     Check,
     ClusterView,
@@ -26,21 +26,32 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times
 
 CLUSTERS = ("CLUSTER", "STATE", "TRUST DOMAIN", "ISTIO", "GATEWAYS", "PUBLISHED", "ENDS NEXT", "NOT WELL")
 EDGES = ("CLUSTER", "NEIGHBOUR", "STATE", "JOINED BY", "IMPORTS", "LAST ANSWER", "NOT WELL")
-# So many findings are printed; all are in the JSON file and on the page.
-MOST_FINDINGS = 50
+# So many edges and findings are printed, the worst ones; all are in the JSON file and on the page.
+MOST_EDGES, MOST_FINDINGS = 100, 50
 
 
 def overview_lines(overview: Overview) -> list[str]:
     """The tables of clusters and edges, the findings below them, and the level of all in the last line."""
     lines = aligned([CLUSTERS, *(_cluster(view, overview.time) for view in overview.clusters)])
-    if overview.edges:
-        lines += ["", *aligned([EDGES, *(_edge(edge, overview.time) for edge in overview.edges)])]
+    edges = _worst(overview.edges)
+    if edges:
+        lines += ["", *aligned([EDGES, *(_edge(edge, overview.time) for edge in edges)])]
+    if len(edges) < len(overview.edges):
+        lines.append(f"and {counted(len(overview.edges) - len(edges), 'edge')} that are no worse")
     found = overview.all_findings()
     if found:
         lines += ["", *finding_lines(item.to_dict() for item in found[:MOST_FINDINGS])]
     if len(found) > MOST_FINDINGS:
         lines.append(f"and {counted(len(found) - MOST_FINDINGS, 'other finding')}")
     return [_printable(line) for line in [*lines, "", f"{overview.title}: {overview.level.upper()}"]]
+
+
+def _worst(edges: Sequence[EdgeView]) -> list[EdgeView]:
+    """The edges to print, in their order: all of few, of many the worst."""
+    if len(edges) <= MOST_EDGES:
+        return list(edges)
+    ranked = sorted(range(len(edges)), key=lambda place: (-LEVELS.index(edges[place].level), place))
+    return [edges[place] for place in sorted(ranked[:MOST_EDGES])]
 
 
 def _cluster(view: ClusterView, now: str) -> tuple[str, ...]:

@@ -97,9 +97,9 @@ list-style:none}
 .cluster[open]>summary::before{content:"\\25BE"}
 .cluster>summary b{font-size:1.05rem;overflow-wrap:anywhere}
 .cluster>.body{padding:0 1.25rem 1rem;border-top:1px solid var(--line)}
-td details,.finding details{border:0}
-tr.more td{border-top:0;padding-top:0}
-tr.more details[open]{border-left:3px solid var(--line);padding:.25rem 0 .5rem 1rem}
+td>details,.finding details{border:0}
+tr.more>td{border-top:0;padding-top:0}
+tr.more>td>details[open]{border-left:3px solid var(--line);padding:.25rem 0 .5rem 1rem}
 td summary{padding:0;color:var(--link)}
 dl.facts{display:grid;grid-template-columns:minmax(7rem,max-content) 1fr;gap:.25rem 1.25rem;margin:.75rem 0}
 dl.facts dt{color:var(--muted)}

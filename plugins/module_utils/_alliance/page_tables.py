@@ -99,7 +99,7 @@ def _section(view: ClusterView, overview: Overview, places: Places, most: int, *
             _checks(view.checks, "What was looked at in the cluster"),
             _expiries(view, overview.time),
             _published(view),
-            _edges(edges, overview.time, places, most),
+            _edges(edges, overview.time, places, most, opened=opened),
             class_="body",
         ),
         id=places.cluster(view.name),
@@ -176,11 +176,14 @@ def _published(view: ClusterView) -> Markup | None:
     )
 
 
-def _edges(edges: Sequence[EdgeView], now: str, places: Places, most: int) -> Markup:
+def _edges(edges: Sequence[EdgeView], now: str, places: Places, most: int, *, opened: bool) -> Markup:
     if not edges:
         return element("p", "It has no neighbour.", class_="muted")
     heads = ("Neighbour", "State", "Joined by", "Imports", "Calls it at", "Last learnt from")
-    rows = [_edge_rows(edge, now, places, _edge_details(edge, most), len(heads)) for edge in edges]
+    rows = [
+        _edge_rows(edge, now, places, _edge_details(edge, most, opened=opened and edge.level == ERROR), len(heads))
+        for edge in edges
+    ]
     return joined([element("h3", "Neighbours"), table("What it has of each neighbour that it calls", heads, rows)])
 
 
@@ -202,7 +205,7 @@ def _edge_rows(edge: EdgeView, now: str, places: Places, details: Markup, column
     return joined([row, more])
 
 
-def _edge_details(edge: EdgeView, most: int) -> Markup:
+def _edge_details(edge: EdgeView, most: int, *, opened: bool) -> Markup:
     parts: list[str | None] = [_checks(edge.checks, edge_name(edge))]
     if edge.probes:
         parts += [element("h3", "Requests"), _probes(edge.probes)]
@@ -212,7 +215,9 @@ def _edge_details(edge: EdgeView, most: int) -> Markup:
         parts += [element("h3", "Roots trusted for it"), _lines(edge.roots, tag="code")]
     levels = [*(check.level for check in edge.checks), *(probe.level for probe in edge.probes)]
     done = f"{levels.count(OK)} of {counted(len(levels), 'check')} well"
-    return element("details", element("summary", "Details of ", edge_name(edge), f": {done}", class_="small"), *parts)
+    return element(
+        "details", element("summary", "Details of ", edge_name(edge), f": {done}", class_="small"), *parts, open=opened
+    )
 
 
 def _probes(probes: Sequence[Probe]) -> Markup:

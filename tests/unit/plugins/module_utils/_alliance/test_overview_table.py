@@ -10,6 +10,7 @@ from dataclasses import replace
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Check, Overview, Probe
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview_table import (
+    MOST_EDGES,
     MOST_FINDINGS,
     overview_lines,
 )
@@ -62,3 +63,11 @@ def test_nothing_acts_on_the_terminal() -> None:
 def test_a_verification() -> None:
     lines = overview_lines(with_probes(alliance(2), [("cluster-a", "cluster-b")]))
     assert any(line.startswith("cluster-a") and line.endswith("gateway") for line in lines)
+
+
+def test_of_many_edges_the_worst_are_printed() -> None:
+    lines = overview_lines(alliance(20, {(19, 0): "error", (18, 3): "unknown"}))
+    shown = [line.split()[2] for line in lines if line.startswith("prod-") and "federation" in line]
+    assert len(shown) == MOST_EDGES
+    assert sorted(set(shown)) == ["ERROR", "OK", "UNKNOWN"]
+    assert "and 280 edges that are no worse" in lines
