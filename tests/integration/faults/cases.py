@@ -606,9 +606,7 @@ class _StatusInfo(Case):
     module = "status_info"
     writes = False
     # Nothing runs on this API server: no istiod, gateway or exporter, and no proxy that could be asked.
-    accepted = frozenset(
-        {"istiod-down", "proxies-not-asked", "gateway-missing", "exporter-missing", "gateway-without-address"}
-    )
+    accepted = frozenset({"istiod-down", "proxies-not-asked", "gateway-missing", "exporter-missing"})
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

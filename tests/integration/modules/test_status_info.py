@@ -116,6 +116,16 @@ def exchange(run: ModuleRunner, *neighbours: Neighbour) -> None:
     assert run("service_entries", neighbours=option, namespace=OURS).result["findings"] == []
 
 
+def learn_again(run: ModuleRunner, *neighbours: Neighbour) -> None:
+    """They answer one run, and are silent again."""
+    for neighbour in neighbours:
+        neighbour.start()
+    exchange(run, *neighbours)
+    for neighbour in neighbours:
+        neighbour.stop()
+        neighbour.requests.clear()
+
+
 @pytest.fixture(autouse=True)
 def _silent(own: Neighbour, one: Neighbour, two: Neighbour) -> Iterator[None]:
     """No neighbour answers while it is looked."""
@@ -129,8 +139,8 @@ def _silent(own: Neighbour, one: Neighbour, two: Neighbour) -> Iterator[None]:
 
 
 def look(run: ModuleRunner, own: Neighbour, *neighbours: Object, check: bool = False, **more: Any) -> ModuleRun:
-    changes = more.pop("state", {})
-    state = own.state(name="cluster-t", gateways=(GATEWAY,), kubernetes_version="v1.34.4", **PLACE, **changes)
+    known: Object = {"name": "cluster-t", "gateways": (GATEWAY,), "kubernetes_version": "v1.34.4", **PLACE}
+    state = own.state(**{**known, **more.pop("state", {})})
     done = run("status_info", check=check, state=state, neighbours=list(neighbours), namespace=OURS, **more)
     assert (done.result["changed"], done.writes) == (False, ())
     return done
@@ -157,6 +167,11 @@ def levels(of: Any) -> dict[str, str]:
 
 def codes(of: Any) -> list[str]:
     return sorted(finding.code for finding in of.findings)
+
+
+def drifted(done: ModuleRun) -> str:
+    (finding,) = [item for item in view(done).findings if item.code == "drift"]
+    return finding.message
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -200,22 +215,14 @@ def test_what_somebody_changed_differs_from_what_a_run_would_write(
     run: ModuleRunner, admin: Admin, own: Neighbour, one: Neighbour, two: Neighbour
 ) -> None:
     host = one.services[0]["hostname"]
-    rule = obj(NETWORKING, "DestinationRule", host, spec={"trafficPolicy": {"tls": {"mode": "DISABLE"}}})
-    admin.apply(rule, manager="meshalliance.istio")
-    try:
-        done = look(run, own, one.option(), two.option())
-        assert levels(view(done))["drift"] == "warning"
-        (finding,) = [item for item in view(done).findings if item.code == "drift"]
-        assert f"DestinationRule {OURS}/{host} differs" in finding.message
-    finally:
-        admin.delete("DestinationRule", OURS, host, NETWORKING)
+    spec = {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+    admin.apply(obj(NETWORKING, "DestinationRule", host, spec=spec))
     done = look(run, own, one.option(), two.option())
-    assert f"DestinationRule {OURS}/{host} is missing" in view(done).findings[-1].message
-    one.start()
-    two.start()
-    exchange(run, one, two)
-    one.requests.clear()
-    two.requests.clear()
+    assert levels(view(done))["drift"] == "warning"
+    assert f"DestinationRule {OURS}/{host} differs" in drifted(done)
+    admin.delete("DestinationRule", OURS, host, NETWORKING)
+    assert f"DestinationRule {OURS}/{host} is missing" in drifted(look(run, own, one.option(), two.option()))
+    learn_again(run, one, two)
     assert levels(view(look(run, own, one.option(), two.option())))["drift"] == "ok"
 
 
@@ -266,11 +273,7 @@ def test_a_run_that_failed_is_remembered(
     done = look(run, own, one.option(), two.option(), stale_after="1s", stale_warn_after="0")
     assert codes(edge(done, one)) == ["neighbour-evicted", "private-FetchFailed"]
     assert edge(done, one).service_count == 0
-    one.start()
-    two.start()
-    exchange(run, one, two)
-    one.requests.clear()
-    two.requests.clear()
+    learn_again(run, one, two)
 
 
 def test_pods_and_endpoints_tell_whether_the_gateway_serves(
