@@ -85,7 +85,7 @@ def _written(verification: Verification, arguments: Mapping[str, Any]) -> str:
     """Write the files that are asked for; why that failed, empty when it did not."""
     now = rfc3339(time.time())
     overview = overview_of(verification, now)
-    checks = {edge: verification.results(edge) for edge in verification.edges()}
+    checks = {edge: verification.checks(edge) for edge in verification.edges()}
     for name, content in (
         ("json_file", lambda: _json(overview, checks)),
         ("junit_file", lambda: junit_xml(checks, now)),

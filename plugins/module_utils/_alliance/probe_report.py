@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
@@ -18,6 +18,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
     GATEWAY,
     LAYERS,
     SERVICE,
+    WORKLOAD,
     ProbeResult,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import aligned, without_cluster
@@ -26,6 +27,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.repor
 _NAMED = 3
 _ITSELF = "."
 _NO_EDGE = "-"
+_NOTHING_DONE = "nothing was done there in this run"
+_ONE_DOMAIN = "clusters of one domain are not probed"
+_SEE_RUN = "see what the run said of it"
 
 Edge = tuple[str, str]
 
@@ -65,6 +69,19 @@ class Verification:
         """Those of an edge; none when it was not probed."""
         host = self.hosts.get(edge[0])
         return [result for result in host.results if result.neighbour == edge[1]] if host else []
+
+    def checks(self, edge: Edge) -> list[ProbeResult]:
+        """Those of an edge for a file: with a failure for one of which nothing can be told, so that it can't pass."""
+        results, host = self.results(edge), self.hosts.get(edge[0])
+        if self.level(edge) != UNKNOWN:
+            return results
+        untried = ProbeResult(*edge, WORKLOAD, "edge")
+        if self._well(edge):
+            return [*results, replace(untried, skipped=_ONE_DOMAIN)]
+        reasons = host.failures if host else (_NOTHING_DONE,)
+        reason = "; ".join(without_cluster(edge[0], text) for text in reasons) or "nothing of it could be tried"
+        failure = replace(untried, layer=WORKLOAD, reason=reason, remedy=_SEE_RUN, blamed=edge[0])
+        return [*results, failure]
 
     def level(self, edge: Edge) -> str:
         """C(error) when a check failed, C(unknown) when nothing was checked or a step ended before, else C(ok)."""
@@ -148,7 +165,7 @@ class Verification:
         for cluster in dict.fromkeys(edge[0] for edge in self.edges()):
             host = self.hosts.get(cluster)
             if host is None:
-                lines.append(f"ERROR {cluster}: nothing was done there in this run")
+                lines.append(f"ERROR {cluster}: {_NOTHING_DONE}")
                 continue
             lines += [f"ERROR {cluster}: {without_cluster(cluster, failure)}" for failure in host.failures]
         for edge in self.edges():
@@ -177,7 +194,7 @@ class Verification:
         lines = []
         for edge in self.edges():
             if self._not_ours(edge):
-                lines.append(f"NOTE {edge[0]} to {edge[1]}: clusters of one domain are not probed")
+                lines.append(f"NOTE {edge[0]} to {edge[1]}: {_ONE_DOMAIN}")
             for reason in sorted({result.skipped for result in self.results(edge) if result.skipped}):
                 names = [result.name for result in self.results(edge) if result.skipped == reason]
                 lines.append(f"NOTE {edge[0]} to {edge[1]}: not tried, {reason} ({_named(names)})")

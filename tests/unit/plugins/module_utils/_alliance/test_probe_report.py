@@ -196,6 +196,24 @@ def test_whatever_others_write_is_text_in_the_xml() -> None:
     assert len(list(root.iter("testcase"))) == 1
 
 
+def test_an_edge_of_which_nothing_is_told_fails_in_the_files() -> None:
+    """Nobody may take a file without failures for an alliance that works."""
+    skipped = ProbeResult("cluster-a", "cluster-b", "service", "bar:80", skipped="the time was over")
+    found = verification(skipped, hosts={"cluster-c": HostVerification(failures=("cluster cluster-c: away",))})
+    assert [(check.skipped, check.layer) for check in found.checks(("cluster-a", "cluster-b"))] == [
+        ("the time was over", ""),
+        ("", "workload"),
+    ]
+    (away,) = found.checks(("cluster-c", "cluster-a"))
+    assert (away.layer, away.reason, away.blamed) == ("workload", "away", "cluster-c")
+    assert [check.ok for check in found.checks(("cluster-b", "cluster-a"))] == [True]
+    modes = ("federation", "multicluster")
+    members = [member(name, domain="mesh.local", modes=modes) for name in ("cluster-a", "cluster-b")]
+    shared = Verification(members, {item.name: HostVerification() for item in members})
+    (check,) = shared.checks(("cluster-a", "cluster-b"))
+    assert (check.skipped, check.layer) == ("clusters of one domain are not probed", "")
+
+
 def test_the_xml_is_the_same_for_the_same_results() -> None:
     results = {("a", "b"): [well("a", "b")], ("b", "a"): [failed("b", "a")]}
     assert junit_xml(results, TIME) == junit_xml(dict(reversed(results.items())), TIME)
