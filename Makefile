@@ -5,7 +5,7 @@ VENV := .venv/bin
 GATES := $(VENV)/python -m tests.gates.run
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-oldest venv-bench demo demo-multicluster test long lab lab-down lab-status bench lint sanity unit integration wire e2e
+.PHONY: help venv venv-oldest venv-bench demo demo-multicluster test long lab lab-down lab-status bench lint sanity unit page integration wire e2e
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ sanity: venv ## ansible-test sanity, without containers
 unit: venv-oldest ## Unit tests under the newest and the oldest ansible-core
 	@$(GATES) unit
 
+page: venv ## The HTML page in a headless Chromium
+	@$(GATES) page
+
 integration: venv ## Modules and exporter against real API servers
 	@$(GATES) integration
 
@@ -60,6 +63,6 @@ wire: venv ## Modules, roles and exporter against a simulated Deckhouse cluster
 e2e: venv ## Complete clusters of upstream Istio and as Deckhouse sets them up, federated
 	@$(GATES) e2e
 
-long: venv ## Faulty API servers, a root rotated under load, clusters that leave, secrets (not part of `make test` yet)
+long: venv ## Faulty API servers, a root rotated under load, clusters that leave, secrets, faults (not part of `make test` yet)
 	$(VENV)/python -m pytest tests/integration/faults
-	$(VENV)/python -m pytest tests/e2e/test_09_rotation.py tests/e2e/test_10_leaving.py tests/e2e/test_11_secrets.py
+	$(VENV)/python -m pytest tests/e2e/test_09_rotation.py tests/e2e/test_10_leaving.py tests/e2e/test_11_secrets.py tests/e2e/test_12_verify.py

@@ -21,19 +21,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
-    GATEWAY_PORT,
-    GATEWAY_PORT_NAME,
-    INGRESSGATEWAY,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     PUBLISHED_GATEWAY,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.published_gateway import (
+    MODE,
+    PORT,
+    SELECTOR,
+    is_ours,
+    open_hosts,
+)
 
 Object = Mapping[str, Any]
-
-_SELECTOR = {"app": INGRESSGATEWAY}
-_PORT = {"number": GATEWAY_PORT, "name": GATEWAY_PORT_NAME, "protocol": "TLS"}
-_MODE = "AUTO_PASSTHROUGH"
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,10 @@ def published_gateway(namespace: str, hosts: Iterable[str]) -> dict[str, Any]:
             "labels": {MANAGED_BY_LABEL: MANAGED_BY},
         },
         "spec": {
-            "selector": dict(_SELECTOR),
-            "servers": [{"port": dict(_PORT), "tls": {"mode": _MODE}, "hosts": sorted(set(hosts))}],
+            "selector": dict(SELECTOR),
+            "servers": [{"port": dict(PORT), "tls": {"mode": MODE}, "hosts": sorted(set(hosts))}],
         },
     }
-
-
-def is_ours(gateway: Object) -> bool:
-    """Whether the object carries the label of the collection."""
-    labels = gateway.get("metadata", {}).get("labels") or {}
-    return bool(labels.get(MANAGED_BY_LABEL) == MANAGED_BY)
-
-
-def open_hosts(gateway: Object | None) -> frozenset[str]:
-    """The hosts that the observed Gateway opens for neighbours; none when the object is not as we write it."""
-    if gateway is None or not is_ours(gateway):
-        return frozenset()
-    spec = gateway.get("spec") or {}
-    if spec.get("selector") != _SELECTOR:
-        return frozenset()
-    servers = spec.get("servers") or []
-    return frozenset(str(host) for server in servers if _is_ours(server) for host in server.get("hosts") or [])
 
 
 def decide(wanted: frozenset[str], observed: Object | None) -> Decision:
@@ -100,9 +83,3 @@ def decide(wanted: frozenset[str], observed: Object | None) -> Decision:
 def visible(wanted: frozenset[str], observed: Object | None) -> frozenset[str]:
     """The hosts that neighbours may be told: wanted, and open already."""
     return wanted & open_hosts(observed)
-
-
-def _is_ours(server: Object) -> bool:
-    port = server.get("port") or {}
-    tls = server.get("tls") or {}
-    return all(port.get(field) == value for field, value in _PORT.items()) and tls.get("mode") == _MODE

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from ansible.utils.display import Display
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.handover import federation_manifests
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member, resource_name
+from ansible_collections.meshalliance.istio.plugins.module_utils._files import place, read_text, write_text
 
 display = Display()
 
@@ -38,17 +37,16 @@ class ActionModule(ActionBase):
         _validated, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         name = arguments["name"]
         members = [Member.from_dict(member) for member in arguments["members"]]
-        # Relative to where the playbook was started, which is where its user looks first.
-        path = Path(arguments["directory"]).expanduser().absolute() / f"{resource_name(name)}.yml"
+        path = place(arguments["directory"]) / f"{resource_name(name)}.yml"
         try:
-            before = _read(path) if arguments["directory"] else ""
+            before = read_text(path) if arguments["directory"] else ""
             manifests = federation_manifests(members, name, before)
             if not arguments["directory"]:
                 display.display(_shown(name, manifests))
                 return {"changed": False, "path": "", "manifests": manifests, "diff": []}
             changed = manifests != before
             if changed and not self._task.check_mode:
-                _write(path, manifests)
+                write_text(path, manifests)
         except (AllianceError, OSError, UnicodeDecodeError) as error:
             return {"changed": False, "failed": True, "msg": f"external neighbour {name}: {_told(error, path)}"}
         where = f" ({'would be written to' if self._task.check_mode else 'also in'} {path})"
@@ -60,28 +58,6 @@ class ActionModule(ActionBase):
             "manifests": manifests,
             "diff": [diff] if changed else [],
         }
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def _write(path: Path, text: str) -> None:
-    """At once or not at all: a run that is killed leaves the whole old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # It is meant to be handed on: nothing in it is secret.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _shown(name: str, manifests: str, where: str = "") -> str:

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conflicts import CONFLICTS, conflict_findings
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster_checks import clash_findings
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import finding_lines
@@ -28,13 +29,19 @@ class ActionModule(ActionBase):
         """All findings of this host, errors as a failure."""
         super().run(tmp, task_vars)
         _validated, arguments = self.validate_argument_spec(
-            argument_spec={"members": {"type": "list", "elements": "dict", "required": True}}
+            argument_spec={
+                "members": {"type": "list", "elements": "dict", "required": True},
+                "fail_on_conflicts": {"type": "bool", "default": False},
+            }
         )
         host = (task_vars or {})["inventory_hostname"]
         members = [Member.from_dict(member) for member in arguments["members"]]
         own = next((member for member in members if member.name == host), None)
         clashes = clash_findings(own, members) if own and "services-clash" not in own.ignored_findings else ()
-        findings = [item.to_dict() for item in (*preflight(members), *clashes) if item.cluster == host]
+        conflicts = conflict_findings(own, members) if own else ()
+        findings = [item.to_dict() for item in (*preflight(members), *clashes, *conflicts) if item.cluster == host]
+        if arguments["fail_on_conflicts"]:
+            findings = [{**item, "severity": "error"} if item["code"] in CONFLICTS else item for item in findings]
         errors = [finding for finding in findings if finding["severity"] == "error"]
         for line in finding_lines(finding for finding in findings if finding["severity"] != "error"):
             display.warning(line.removeprefix("WARNING "))

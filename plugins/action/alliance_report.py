@@ -15,52 +15,53 @@ from ansible.utils.display import Display
 from ansible_collections.meshalliance.istio.plugins.filter.alliance import alliance_hosts
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import members_from
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
-    FEDERATION_HOSTS,
-    MODE_FEDERATION,
-    MODE_MULTICLUSTER,
-    MULTICLUSTER_HOSTS,
+    PROVIDER_DECKHOUSE,
+    PROVIDER_EXTERNAL,
+    PROVIDER_ISTIO,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan import (
+    CHECK,
+    FAIL_NEVER,
+    FAIL_ON,
+    RENDER,
+    RUN,
+    ClusterRun,
+    alliance_plan,
+    fails,
+    rendered,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan_report import plan_lines
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import HostResult, alliance_table
+from ansible_collections.meshalliance.istio.plugins.module_utils._files import place, write_text
+from ansible_collections.meshalliance.istio.plugins.plugin_utils._steps import (
+    FINDINGS,
+    IMPORTS,
+    MODES,
+    TRUST,
+    done_steps,
+    failures_of,
+)
 
 display = Display()
 
-# The results that the roles of the playbooks register.
-TRUST = "root_exchange_result"
-IMPORTS = {MODE_FEDERATION: "service_import_result", MODE_MULTICLUSTER: "remote_clusters_result"}
-MODES = {FEDERATION_HOSTS: MODE_FEDERATION, MULTICLUSTER_HOSTS: MODE_MULTICLUSTER}
-FINDINGS = "preflight_findings"
-OTHERS = (
-    "istio_module_namespace_result",
-    "istio_module_definitions",
-    "istio_module_proxies",
-    "istio_module_istiod_result",
-    "istio_module_restarts",
-    "istio_module_config_result",
-    "istio_module_ready",
-    "ingressgateway_address",
-    "ingressgateway_certificate",
-    "ingressgateway_workload",
-    "metadata_exporter_keypair",
-    "metadata_exporter_workload",
-    "metadata_exporter_published",
-    "api_proxy_workload",
-    "external_neighbour_result",
-)
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "group": {"type": "str", "required": True, "choices": list(MODES)},
+    "plan_file": {"type": "str", "default": ""},
+    "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": FAIL_NEVER},
+}
 # Their findings belong to the table's problems; those of the pre-flight were shown when they were found.
 REPORTED = ("istio_module_ready", "metadata_exporter_keypair", "metadata_exporter_published")
 
 
 class ActionModule(ActionBase):
-    """Reads what the run registered for every member, and prints it once."""
+    """Reads what the run registered for every member, prints it once, and keeps the plan that it makes."""
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The table."""
+        """The table and the plan."""
         super().run(tmp, task_vars)
-        _validated, arguments = self.validate_argument_spec(
-            argument_spec={"group": {"type": "str", "required": True, "choices": list(MODES)}}
-        )
+        _validated, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         variables, mode = task_vars or {}, MODES[arguments["group"]]
         shown = variables["groups"].get(arguments["group"], [])
         hosts = alliance_hosts(variables["groups"], shown)
@@ -72,19 +73,52 @@ class ActionModule(ActionBase):
         members = members_from(hostvars, hosts, states)
         results = {host: result for host in shown if (result := _host_result(hostvars[host], mode)) is not None}
         table = alliance_table(members, results, shown=shown, mode=mode)
-        display.display("\n" + "\n".join(table) + "\n")
-        return {"changed": False, "table": table}
+        runs = {host: _cluster_run(hostvars[host], mode) for host in shown}
+        rendered_files = any(run.rendered for run in runs.values())
+        plan = alliance_plan(members, runs, mode=CHECK if self._task.check_mode else RENDER if rendered_files else RUN)
+        lines = plan_lines(plan)
+        display.display("\n" + "\n".join([*table, "", *lines]) + "\n")
+        result = {"changed": False, "table": table, "plan": lines, "summary": plan["summary"]}
+        try:
+            _keep(plan, arguments["plan_file"])
+        except OSError as error:
+            message = f"the file {error.filename} can't be written: {error.strerror}"
+            remedy = "set alliance_plan_file to a file of the machine that runs the playbook"
+            return {**result, "failed": True, "msg": f"{message}. Remedy: {remedy}"}
+        why = fails(plan, arguments["fail_on"])
+        return {**result, "failed": True, "msg": why} if why else result
+
+
+def _keep(plan: Mapping[str, Any], file: str) -> None:
+    """Write the plan where it is asked for. A report of what was seen, so in check mode too; the same text is left."""
+    if not file:
+        return
+    path, text = place(file), rendered(plan)
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def _cluster_run(variables: Mapping[str, Any], mode: str) -> ClusterRun:
+    done = done_steps(variables, mode)
+    trust, imports = done.get(TRUST) or {}, done.get(IMPORTS[mode]) or {}
+    provider = variables.get("alliance_provider") or PROVIDER_ISTIO
+    return ClusterRun(
+        objects=tuple(item for step in done.values() for item in step.get("objects") or []),
+        statuses=tuple(item for step in done.values() for item in step.get("statuses") or []),
+        changed=any(bool(step.get("changed")) for step in done.values()),
+        rendered=any("rendered_file" in step for step in done.values()),
+        trust_edges=trust.get("edges") or {},
+        import_edges=imports.get("edges") or {},
+        platform=provider == PROVIDER_DECKHOUSE,
+        failures=failures_of(done),
+        findings=tuple(item for step in done.values() for item in step.get("findings") or []),
+        reached=provider == PROVIDER_EXTERNAL or bool(set(done) - {FINDINGS}),
+    )
 
 
 def _host_result(variables: Mapping[str, Any], mode: str) -> HostResult | None:
-    imports = IMPORTS[mode]
-    # A step of another provider was skipped: it says nothing.
-    done = {
-        name: variables[name]
-        for name in (TRUST, imports, FINDINGS, *OTHERS)
-        if variables.get(name) is not None and not variables[name].get("skipped")
-    }
-    failures = tuple(str(step.get("msg", "a step failed")) for step in done.values() if step.get("failed"))
+    imports, done = IMPORTS[mode], done_steps(variables, mode)
+    failures = failures_of(done)
     if not failures and not set(done) - {FINDINGS}:
         return None
     findings = tuple(finding for name in REPORTED for finding in (done.get(name) or {}).get("findings") or [])

@@ -26,6 +26,20 @@ attributes:
     support: full
 """
 
+    FILES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and tell whether a file would change, without writing one.
+    support: full
+  diff_mode:
+    description: Shows no difference; the files are text.
+    support: none
+  idempotent:
+    description: When run twice in a row, the second invocation writes no file.
+    support: full
+"""
+
     INFO = r"""
 options: {}
 attributes:

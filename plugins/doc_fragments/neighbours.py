@@ -100,3 +100,38 @@ options:
     elements: str
     default: []
 """
+
+    # Of modules that know whom the api-proxy lets in: the documentation of API_PROXY_ARGUMENT_SPEC.
+    API_PROXY = r"""
+options:
+  api_proxy:
+    description: The cluster's api-proxy, through which clusters of the same domain read its API. Not set when there is
+      none. For a cluster of upstream Istio only.
+    type: dict
+    suboptions:
+      cluster_domain:
+        description: DNS domain of the cluster's Services.
+        type: str
+        required: true
+      limits:
+        description: What one neighbour may ask of one pod of the api-proxy.
+        type: dict
+        suboptions:
+          requests_per_second:
+            description: Requests in a second, in the long run.
+            type: int
+          burst:
+            description: Requests at once, after a pause.
+            type: int
+          concurrent_requests:
+            description: Requests that are under way at the same time. Each watch is one for as long as it lasts.
+            type: int
+          stream_seconds:
+            description: Seconds after which a watch has to be opened anew.
+            type: int
+      extra_rules:
+        description: RBAC rules for what neighbours may read besides, as the api-proxy's ClusterRole has them.
+        type: list
+        elements: dict
+        default: []
+"""

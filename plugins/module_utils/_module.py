@@ -21,11 +21,13 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.libraries import missing_libraries
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
     ADOPT_REFUSE,
+    FIELD_MANAGER,
     Applier,
     ApplyError,
     Change,
     Plan,
     planned_changes,
+    planned_manifests,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.auth import AUTH_ARGUMENT_SPEC, secrets_in
@@ -40,6 +42,8 @@ CLUSTER_NAME = {"cluster": {"type": "str"}}
 # How often work is begun when other runs write in between.
 _ATTEMPTS = 3
 LEASE_ARGUMENT_SPEC = {"lease_wait": {"type": "int", "default": 300}}
+# Of modules whose manifests can become files of the controller instead of being applied.
+RENDER_ARGUMENT_SPEC = {"render_dir": {"type": "str", "default": ""}}
 # For modules that have no option for the alliance's namespace anyway.
 LEASE_NAMESPACE = {"lease_namespace": {"type": "str"}}
 
@@ -145,7 +149,7 @@ def make_so(
     prune_always: bool = False,
 ) -> dict[str, Any]:
     """Make a set of objects be so (None: be gone), or in check mode tell what that would write; the module's result."""
-    applier = Applier(client)
+    applier = applier_of(module, client)
     plan = applier.plan_removal(applyset) if manifests is None else applier.plan(manifests, applyset, adopt=adopt)
     return carry_out(module, applier, plan, applyset, prune_always=prune_always)
 
@@ -159,15 +163,32 @@ def carry_out(
     wait: float = 0,
     prune_always: bool = False,
 ) -> dict[str, Any]:
-    """Carry a plan out, or in check mode tell what that would write; the module's result."""
-    if module.check_mode:
+    """Carry a plan out, or in check mode tell what that would write; the module's result.
+
+    What is to be rendered is told too, for the action that makes a file of it (plugin_utils/_rendering.py).
+    """
+    if module.check_mode or renders(module):
         changes, unchanged = planned_changes(plan, applyset), len(plan.unchanged)
     else:
         outcome = applier.execute(plan, applyset, wait=wait, prune_always=prune_always)
         for warning in outcome.warnings:
             module.warn(warning)
         changes, unchanged = outcome.changes, outcome.unchanged
-    return change_results(changes, unchanged, applier.manager, with_diff=module._diff)
+    result = change_results(changes, unchanged, applier.manager, with_diff=module._diff)
+    if renders(module):
+        name = applyset.name if applyset is not None else ""
+        result["rendered_set"] = {"set": name, "objects": planned_manifests(plan, applyset)}
+    return result
+
+
+def renders(module: ClusterModule) -> bool:
+    """Whether manifests are asked for as files: nothing that can be one is written to the cluster."""
+    return bool(module.params.get("render_dir"))
+
+
+def applier_of(module: ClusterModule, client: Client, manager: str = FIELD_MANAGER) -> Applier:
+    """What a module applies with. Files are applied by others, who own the fields then."""
+    return Applier(client, manager=manager, by_anybody=renders(module))
 
 
 def change_results(changes: list[Change], unchanged: int, manager: str, *, with_diff: bool) -> dict[str, Any]:

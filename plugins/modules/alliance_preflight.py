@@ -18,13 +18,21 @@ description:
   - Compares all members with each other (trust domains, subnets, identities) and checks each one's Istio. Prints
     every finding of the host at once and
     fails it when one is an error.
+  - Finds conflicts with objects of others, too. They are DestinationRules and ServiceEntries for imported hosts,
+    Services that shadow an import, Gateways on the alliance's gateway, policies that let in clients of several trust
+    domains by one pattern, clusters that are read by a remote secret and federated.
   - An error can be made a warning for a host with the variable C(alliance_ignored_findings), a list of codes.
+    A conflict that is ignored is not told at all.
 options:
   members:
     description: The members, as P(meshalliance.istio.alliance_members#filter) returns them.
     type: list
     elements: dict
     required: true
+  fail_on_conflicts:
+    description: Whether conflicts fail the host too. Otherwise they are warnings.
+    type: bool
+    default: false
 notes:
   - This is an action plugin; it runs on the controller and reaches no cluster.
 extends_documentation_fragment:

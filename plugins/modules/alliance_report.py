@@ -16,13 +16,27 @@ author:
   - The meshalliance.istio authors (@meshalliance)
 description:
   - Prints clusters by neighbours with the roots that are trusted, the services that were imported, the objects that
-    were changed and all problems, from
-    what the roles of this collection registered in the same run.
+    were changed and all problems, from what the roles of this collection registered in the same run.
 options:
   group:
     description: The inventory group of the members.
     type: str
     required: true
+  plan_file:
+    description:
+      - Where to write the plan as JSON, on the machine that runs the playbook. A relative path begins where the
+        playbook was started. In check mode it is what a run would do, otherwise what the run did. It is replaced at
+        once or not at all, and writing it is no change.
+      - Empty writes no file.
+    type: str
+    default: ""
+  fail_on:
+    description:
+      - When to end failed. V(changes) does so in check mode when there is something to change, and like V(conflicts)
+        when there are conflicts.
+    type: str
+    choices: [never, conflicts, changes]
+    default: never
 notes:
   - This is an action plugin; it runs on the controller and reaches no cluster.
 extends_documentation_fragment:
@@ -33,6 +47,7 @@ EXAMPLES = r"""
 - name: Show the alliance
   meshalliance.istio.alliance_report:
     group: istio_federation
+    plan_file: plan.json
   run_once: true
 """
 
@@ -42,4 +57,14 @@ table:
   returned: success
   type: list
   elements: str
+plan:
+  description: The printed lines of the plan.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: The plan in numbers, and with the key C(result) in one word (C(none), C(changes), C(conflicts) or
+    C(incomplete), the last when a cluster failed or was not reached).
+  returned: success
+  type: dict
 """

@@ -74,6 +74,7 @@ extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.lease
   - meshalliance.istio.lease.namespace
+  - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
 
@@ -108,6 +109,10 @@ objects:
       kind: ServiceEntry
       name: bar
       namespace: blue
+rendered_file:
+  description: The file with the manifests; empty when there is nothing to write into it.
+  returned: when O(render_dir) is set
+  type: str
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: success
@@ -119,14 +124,15 @@ from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import (
     FIELD_MANAGER,
-    Applier,
     Change,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     KUBERNETES_LIBRARIES,
     LEASE_NAMESPACE,
+    RENDER_ARGUMENT_SPEC,
     ClusterModule,
+    applier_of,
     carry_out,
     client_of,
     cluster_module,
@@ -149,7 +155,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
     """Plan, and carry the plan out unless in check mode."""
     params = module.params
     _hide_secrets(module)
-    applier = Applier(client_of(module), manager=params["field_manager"])
+    applier = applier_of(module, client_of(module), params["field_manager"])
     applyset = ApplySet(**params["applyset"]) if params["applyset"] else None
     if params["state"] == "present":
         plan = applier.plan(params["definitions"], applyset, adopt=params["adopt"])
@@ -163,6 +169,9 @@ def work(module: ClusterModule) -> dict[str, Any]:
     result = carry_out(module, applier, plan, applyset, wait=params["wait_timeout"] if params["wait"] else 0)
     # The definitions may be thousands and hold Secrets: the result doesn't send them back.
     told = {name: value for name, value in params.items() if name != "definitions"}
+    if params["field_manager"] != FIELD_MANAGER:
+        # Whoever applies the files does so as one field manager, and these fields belong to somebody else's objects.
+        result.pop("rendered_set", None)
     return {**result, "invocation": {"module_args": told}}
 
 
@@ -185,6 +194,7 @@ def main() -> None:
                 "wait": {"type": "bool", "default": False},
                 "wait_timeout": {"type": "int", "default": 300},
                 **LEASE_NAMESPACE,
+                **RENDER_ARGUMENT_SPEC,
             },
             libraries=KUBERNETES_LIBRARIES,
             lease_option="lease_namespace",

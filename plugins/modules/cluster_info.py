@@ -56,6 +56,11 @@ options:
       name in several clusters are compared by them.
     type: bool
     default: false
+  gather_foreign:
+    description: Whether to look for objects of others that may be in the alliance's way (RV(state.foreign)). They are
+      DestinationRules, ServiceEntries, Gateways, AuthorizationPolicies and, by their metadata alone, remote secrets.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.attributes.info
@@ -145,6 +150,9 @@ state:
       description: Addresses and ports of its ingress gateway; null when it has none.
       type: list
       elements: dict
+    namespace_exists:
+      description: Whether the namespace of the alliance's objects exists.
+      type: bool
     gateway_exists:
       description: Whether the Service of the ingress gateway exists.
       type: bool
@@ -187,6 +195,13 @@ state:
     services:
       description: The ports of all its Services, packed; empty unless asked for with O(gather_services).
       type: str
+    public_ports:
+      description: The ports of the published Services by hostname, packed; empty when nothing is published.
+      type: str
+    foreign:
+      description: Objects of others that bear on the alliance, in short; empty unless asked for with O(gather_foreign).
+      type: list
+      elements: dict
     outdated_workloads:
       description: Workloads whose sidecars were started before the alliance's ProxyConfig and need one restart.
       type: list
@@ -230,7 +245,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
     """Read the cluster."""
     params = module.params
     name = params["cluster"] or ""
-    gather = {"with_published": params["gather_published"], "with_services": params["gather_services"]}
+    gather = {f"with_{what}": params[f"gather_{what}"] for what in ("published", "services", "foreign")}
     if params["provider"] == names.PROVIDER_DECKHOUSE:
         state = read_deckhouse_cluster(client_of(module), name, endpoint=params["metadata_endpoint"] or None, **gather)
         return {"changed": False, "state": state.to_dict()}
@@ -256,6 +271,7 @@ def main() -> None:
                 "tls_secret": {"type": "str", "default": names.METADATA_TLS_SECRET, "no_log": False},
                 "gather_published": {"type": "bool", "default": False},
                 "gather_services": {"type": "bool", "default": False},
+                "gather_foreign": {"type": "bool", "default": False},
             }
         ),
         work,

@@ -100,6 +100,17 @@ objects:
   returned: success
   type: list
   elements: dict
+edges:
+  description: By neighbour, which gateways join its network to this one (RV(edges) of
+    M(meshalliance.istio.service_entries) has the same form). Neighbours without a change are left out.
+  returned: O(state=present)
+  type: dict
+  sample: {cluster-b: {gateways: {added: ["203.0.113.10:15444"], removed: []}}}
+statuses:
+  description: The resources whose status was (in check mode would be) changed.
+  returned: O(state=present)
+  type: list
+  elements: dict
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: success
@@ -110,6 +121,11 @@ import time
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.edge_changes import network_changes
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_clusters import (
+    RemoteCluster,
+    mesh_networks,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.clusters import Own, learn_clusters
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import read_identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
@@ -133,7 +149,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     with_statuses,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.sync import Watcher
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE, Applier
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
@@ -192,8 +208,12 @@ def _present(module: ClusterModule, client: Client, applyset: ApplySet) -> Resul
     if not planning:
         # First, because it is true whether or not every object can be written.
         findings += statuses.write(neighbours)
-    secrets = make_so(module, client, [item.secret(params["root_namespace"]) for item in remote.clusters], applyset)
-    result = joined_results(secrets, _write_networks(module, client, remote.clusters))
+    applier = Applier(client)
+    manifests = [item.secret(params["root_namespace"]) for item in remote.clusters]
+    plan = applier.plan(manifests, applyset, adopt=ADOPT_REFUSE)
+    secrets = carry_out(module, applier, plan, applyset)
+    networks = _write_networks(module, client, remote.clusters)
+    result = joined_results(secrets, networks)
     told = {
         item.neighbour.name: item.remote
         for item in learnt.known
@@ -205,6 +225,9 @@ def _present(module: ClusterModule, client: Client, applyset: ApplySet) -> Resul
             for name, cluster in told.items()
         },
         "imported": {},
+        "edges": network_changes(
+            networks["joined_before"], mesh_networks(remote.clusters), _called(plan.live("Secret"), told)
+        ),
         "renewed": sorted(name for name, cluster in told.items() if cluster.name in remote.renewed),
     }
     if not planning:
@@ -221,7 +244,19 @@ def _write_networks(module: ClusterModule, client: Client, clusters: list[Any]) 
     """Our part of the shared mesh config, as a field manager of its own: the rest of it is trust_anchors'."""
     applier = Applier(client, manager=NETWORKS_MANAGER)
     plan = plan_networks(client, applier, module.params["root_namespace"], clusters, planning=bool(module.check_mode))
-    return carry_out(module, applier, plan, None)
+    before = next((obj.get("data") or {} for obj in plan.live("ConfigMap")), {})
+    return {**carry_out(module, applier, plan, None), "joined_before": before.get(names.MESH_NETWORKS_KEY) or ""}
+
+
+def _called(live: list[dict[str, Any]], told: dict[str, RemoteCluster]) -> dict[str, str]:
+    """The neighbours' names by cluster ID; of those that leave, the names of their secrets tell."""
+    left = {
+        str((secret["metadata"].get("annotations") or {}).get(names.REMOTE_CLUSTER_ANNOTATION)): str(
+            secret["metadata"]["name"]
+        ).removeprefix(names.REMOTE_SECRET_PREFIX)
+        for secret in live
+    }
+    return {**left, **{cluster.cluster_id: name for name, cluster in told.items()}}
 
 
 def main() -> None:

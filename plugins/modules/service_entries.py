@@ -42,6 +42,7 @@ extends_documentation_fragment:
   - meshalliance.istio.neighbours
   - meshalliance.istio.neighbours.addresses
   - meshalliance.istio.staleness
+  - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
 
@@ -68,11 +69,34 @@ findings:
   returned: O(state=present) or O(state=rendered)
   type: list
   elements: dict
+edges:
+  description: By neighbour (or by trust domain, when no neighbour of O(neighbours) is known for it), what changes for
+    the pods of this cluster. Neighbours without a change are left out.
+  returned: O(state=present)
+  type: dict
+  sample:
+    cluster-b:
+      services:
+        added:
+          - hostname: bar.xyz.svc.cluster-b.local
+            ports: [{name: http, port: 80, protocol: HTTP}]
+        removed: []
+        changed: []
+      gateways: {added: ["203.0.113.10:15443"], removed: []}
 objects:
   description: The objects that were written or deleted; in check mode those that would be.
   returned: O(state=present) or O(state=absent)
   type: list
   elements: dict
+statuses:
+  description: The resources whose status was (in check mode would be) changed.
+  returned: O(state=present)
+  type: list
+  elements: dict
+rendered_file:
+  description: The file with the manifests; empty when there is nothing to write into it.
+  returned: when O(render_dir) is set
+  type: str
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: O(state=present) or O(state=absent)
@@ -82,11 +106,15 @@ counts:
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.edge_changes import Supplier, import_changes
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.federation import cached_private
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.imports import Imports
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.identity import read_identity
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     ADDRESS_ARGUMENT_SPEC,
     EXCHANGE_ARGUMENT_SPEC,
     STALE_ARGUMENT_SPEC,
+    Neighbour,
     address_rules,
     joined_by,
     neighbours_from,
@@ -97,11 +125,16 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     read_resources,
     with_statuses,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import learn
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.services import Learnt, learn
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import SERVICE_ENTRY
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    RENDER_ARGUMENT_SPEC,
     ClusterModule,
+    applier_of,
+    carry_out,
     client_of,
     cluster_module,
     located,
@@ -148,8 +181,32 @@ def work(module: ClusterModule) -> dict[str, Any]:
         # First, because it is true whether or not every object can be written.
         findings += statuses.write(neighbours)
     # A host that is not published any more must go, also when another one can't be written.
-    result = make_so(module, client, list(imports.objects), applyset, prune_always=True)
-    return {**with_statuses(result, statuses), "imported": imported, "findings": located(module, findings)}
+    applier = applier_of(module, client)
+    plan = applier.plan(imports.objects, applyset, adopt=ADOPT_REFUSE)
+    entries = [obj for obj in imports.objects if obj["kind"] == SERVICE_ENTRY.kind]
+    edges = import_changes(plan.live(SERVICE_ENTRY.kind), entries, _suppliers(neighbours, federations, learnt, imports))
+    result = carry_out(module, applier, plan, applyset, prune_always=True)
+    told = {"imported": imported, "edges": edges, "findings": located(module, findings)}
+    return {**with_statuses(result, statuses), **told}
+
+
+def _suppliers(
+    neighbours: list[Neighbour], federations: dict[str, dict[str, Any]], learnt: Learnt, imports: Imports
+) -> list[Supplier]:
+    offered = {source.name: source.metadata for source in learnt.sources}
+    suppliers = []
+    for neighbour in neighbours:
+        resource = federations.get(neighbour.resource_name) or {}
+        suppliers.append(
+            Supplier(
+                neighbour.name,
+                str(neighbour.trust_domain or (resource.get("spec") or {}).get("trustDomain") or ""),
+                cached_private(resource.get("status")),
+                offered.get(neighbour.name),
+                tuple(imports.hostnames.get(neighbour.name, ())),
+            )
+        )
+    return suppliers
 
 
 def main() -> None:
@@ -159,6 +216,7 @@ def main() -> None:
             {
                 **EXCHANGE_ARGUMENT_SPEC,
                 **STALE_ARGUMENT_SPEC,
+                **RENDER_ARGUMENT_SPEC,
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "failover": {"type": "bool", "default": False},
                 **ADDRESS_ARGUMENT_SPEC,

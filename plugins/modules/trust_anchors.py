@@ -51,36 +51,6 @@ options:
       mode.
     type: int
     default: 60
-  api_proxy:
-    description: The cluster's api-proxy, through which clusters of the same domain read its API. Not set when there is
-      none. Used with O(provider=istio) only.
-    type: dict
-    suboptions:
-      cluster_domain:
-        description: DNS domain of the cluster's Services.
-        type: str
-        required: true
-      limits:
-        description: What one neighbour may ask of one pod of the api-proxy.
-        type: dict
-        suboptions:
-          requests_per_second:
-            description: Requests in a second, in the long run.
-            type: int
-          burst:
-            description: Requests at once, after a pause.
-            type: int
-          concurrent_requests:
-            description: Requests that are under way at the same time. Each watch is one for as long as it lasts.
-            type: int
-          stream_seconds:
-            description: Seconds after which a watch has to be opened anew.
-            type: int
-      extra_rules:
-        description: RBAC rules for what neighbours may read besides, as the api-proxy's ClusterRole has them.
-        type: list
-        elements: dict
-        default: []
   state:
     description: V(absent) removes every anchor, key and resource that this module made.
     type: str
@@ -90,6 +60,8 @@ extends_documentation_fragment:
   - meshalliance.istio.auth
   - meshalliance.istio.lease
   - meshalliance.istio.neighbours
+  - meshalliance.istio.neighbours.api_proxy
+  - meshalliance.istio.render
   - meshalliance.istio.attributes
 """
 
@@ -112,6 +84,12 @@ trusted:
   returned: O(state=present)
   type: dict
   sample: {cluster-b: ["AB:CD:EF"]}
+edges:
+  description: By neighbour (or by trust domain, when no neighbour of O(neighbours) is known for it), what changes for
+    the pods of this cluster. Neighbours without a change are left out.
+  returned: O(state=present)
+  type: dict
+  sample: {cluster-b: {trust_domain: cluster-b.local, roots: {added: ["AB:CD:EF"], removed: []}}}
 findings:
   description: What did not work, by neighbour.
   returned: O(state=present)
@@ -122,6 +100,15 @@ objects:
   returned: success
   type: list
   elements: dict
+statuses:
+  description: The resources whose status was (in check mode would be) changed.
+  returned: O(state=present)
+  type: list
+  elements: dict
+rendered_file:
+  description: The file with the manifests; empty when there is nothing to write into it.
+  returned: when O(render_dir) is set
+  type: str
 counts:
   description: How many objects were created, updated, deleted and left as they were.
   returned: success
@@ -129,19 +116,17 @@ counts:
 """
 
 import time
-from dataclasses import fields
 from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.accepted_keys import told_before
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy import (
-    config_hash,
-    neighbours_config_map,
-)
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy_settings import (
-    ProxyLimits,
-)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_proxy import config_hash
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.api_clients import (
+    API_PROXY_ARGUMENT_SPEC,
+    ApiProxy,
+    api_clients,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import (
     EXCHANGE_ARGUMENT_SPEC,
     neighbours_from,
@@ -154,13 +139,17 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.res
     with_statuses,
     write_when_admitted,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import Trust, exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import exchange
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust_edges import (
+    platform_edges,
+    trust_edges,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.api_proxy_pods import (
     FIELD_MANAGER,
     HASH_ANNOTATION,
     refresh_proxies,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, Change
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import ADOPT_REFUSE, Applier, Change
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.cluster import read_uuid
@@ -171,13 +160,17 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.deckhouse
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import read_roots
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
+    RENDER_ARGUMENT_SPEC,
     ClusterModule,
+    applier_of,
+    carry_out,
     change_results,
     client_of,
     cluster_module,
     joined_results,
     located,
     make_so,
+    renders,
     run,
 )
 
@@ -204,14 +197,30 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
     )
     trust = exchange(neighbours, known, own_uuid, own_roots=roots, told=told, planning=module.check_mode)
     objects = trust.objects(params["namespace"], params["root_namespace"], roots)
-    clients = _api_clients(params, own_uuid, trust) if params["api_proxy"] else None
-    result = make_so(module, client, [*objects, *([clients] if clients else [])], applyset)
+    settings = ApiProxy.from_option(params["api_proxy"])
+    clients = (
+        api_clients(
+            settings,
+            trust,
+            own_uuid=own_uuid,
+            namespace=params["namespace"],
+            root_namespace=params["root_namespace"],
+        )
+        if settings
+        else None
+    )
+    applier = applier_of(module, client)
+    plan = applier.plan([*objects, *([clients] if clients else [])], applyset, adopt=ADOPT_REFUSE)
+    edges = trust_edges(trust, neighbours, known, plan.live("ConfigMap"), objects)
+    result = carry_out(module, applier, plan, applyset)
     if clients:
-        result = joined_results(result, _show_proxies(module, client, clients))
+        result = {**result, **joined_results(result, _show_proxies(module, client, clients))}
     statuses = StatusWriter(client, now=time.time(), refresh_seconds=params["status_refresh"])
     for name, resource in trust.resources.items():
         before = known.get(name)
         same = before is not None and before["kind"] == resource["kind"]
+        if renders(module) and not same:
+            continue  # it is there when its file was applied
         statuses.update(before if before is not None and same else resource, public=trust.outcomes[name])
     refused = [] if module.check_mode else statuses.write(neighbours)
     trusted = {
@@ -220,26 +229,12 @@ def _trust(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[st
         if neighbour.resource_name in trust.trusted
     }
     findings = located(module, [*trust.findings, *refused])
-    return {**with_statuses(result, statuses), "trusted": trusted, "findings": findings}
-
-
-def _api_clients(params: dict[str, Any], own_uuid: str, trust: Trust) -> dict[str, Any]:
-    settings = params["api_proxy"]
-    limits = {key: value for key, value in (settings["limits"] or {}).items() if value is not None}
-    return neighbours_config_map(
-        params["namespace"],
-        own_uuid,
-        trust.api_clients(),
-        cluster_domain=settings["cluster_domain"],
-        root_namespace=params["root_namespace"],
-        limits=ProxyLimits(**limits),
-        extra_rules=settings["extra_rules"],
-    )
+    return {**with_statuses(result, statuses), "trusted": trusted, "edges": edges, "findings": findings}
 
 
 def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, Any]) -> dict[str, Any]:
     """Have the api-proxy's pods see at once whom they let in: who was removed must not have the kubelet's minute."""
-    names_of_pods = refresh_proxies(client, config_map, planning=bool(module.check_mode))
+    names_of_pods = refresh_proxies(client, config_map, planning=bool(module.check_mode) or renders(module))
     annotations = {HASH_ANNOTATION: config_hash(config_map)}
     changes = []
     for name in names_of_pods:
@@ -251,15 +246,16 @@ def _show_proxies(module: ClusterModule, client: Client, config_map: dict[str, A
 
 def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) -> dict[str, Any]:
     neighbours = neighbours_from(module.params["neighbours"])
-    if not module.check_mode and not federation_served(client):
+    if not (module.check_mode or renders(module)) and not federation_served(client):
         raise AllianceError(
             "the platform does not serve the kind IstioFederation: federation is off there",
             obj="ModuleConfig istio",
             remedy="run the role istio_module for this cluster, which switches it on and waits for it",
         )
+    known = read_resources(client)
     trust = exchange_for_platform(
         neighbours,
-        read_resources(client),
+        known,
         read_deckhouse_uuid(client),
         applyset.id,
         own_roots=read_roots(client, names.DKP_NAMESPACE),
@@ -269,13 +265,14 @@ def _tell_platform(module: ClusterModule, client: Client, applyset: ApplySet) ->
     trusted = {
         item.name: trust.trusted[item.resource_name] for item in neighbours if item.resource_name in trust.trusted
     }
-    return {**result, "trusted": trusted, "findings": located(module, trust.findings)}
+    edges = platform_edges(trust, neighbours, known, applyset.id)
+    return {**result, "trusted": trusted, "edges": edges, "findings": located(module, trust.findings)}
 
 
 def _write_to_platform(
     module: ClusterModule, client: Client, objects: list[dict[str, Any]], applyset: ApplySet
 ) -> dict[str, Any]:
-    if module.check_mode:
+    if module.check_mode or renders(module):
         return make_so(module, client, objects, applyset)
     applier = Applier(client)
     outcome = write_when_admitted(applier, objects, applyset, timeout=module.params["platform_timeout"])
@@ -290,6 +287,7 @@ def main() -> None:
         cluster_module(
             {
                 **EXCHANGE_ARGUMENT_SPEC,
+                **RENDER_ARGUMENT_SPEC,
                 "provider": {
                     "type": "str",
                     "choices": [names.PROVIDER_ISTIO, names.PROVIDER_DECKHOUSE],
@@ -298,17 +296,7 @@ def main() -> None:
                 "namespace": {"type": "str", "default": names.DEFAULT_NAMESPACE},
                 "root_namespace": {"type": "str", "default": names.DEFAULT_ROOT_NAMESPACE},
                 "platform_timeout": {"type": "int", "default": 60},
-                "api_proxy": {
-                    "type": "dict",
-                    "options": {
-                        "cluster_domain": {"type": "str", "required": True},
-                        "limits": {
-                            "type": "dict",
-                            "options": {item.name: {"type": "int"} for item in fields(ProxyLimits)},
-                        },
-                        "extra_rules": {"type": "list", "elements": "dict", "default": []},
-                    },
-                },
+                **API_PROXY_ARGUMENT_SPEC,
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             },
             lease_option="namespace",

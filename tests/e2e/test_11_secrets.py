@@ -73,6 +73,8 @@ PLAYBOOKS: Mapping[str, Shown] = {
         # One that no test has made before; how long kubelets take is nothing to secrets.
         ("-e", f"alliance_rotate={B}", "-e", "root_rotation_serial=11", "-e", "root_rotation_kubelet_delay=0"),
     ),
+    "status.yml": Shown(CLUSTERS, FEDERATION, _as_it_is, frozenset({"applyset", "cluster_info", "status_info"})),
+    "verify.yml": Shown(CLUSTERS, FEDERATION, _as_it_is, frozenset({"applyset", "cluster_info", "traffic_probe"})),
     "unfederate.yml": Shown(
         CLUSTERS,
         FEDERATION,

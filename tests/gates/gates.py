@@ -108,6 +108,7 @@ GATES = (
     Gate("collection", pytest(PYTHON, "tests/gates"), "the collection's parts fit together", suite=True),
     Gate("unit", pytest(PYTHON, "tests/unit"), "unit tests, newest ansible-core", suite=True),
     Gate("unit-oldest", pytest(OLDEST, "tests/unit"), "unit tests, oldest ansible-core", suite=True),
+    Gate("page", pytest(PYTHON, "tests/page"), "the HTML page in a headless Chromium", suite=True),
     Gate(
         "build",
         (PYTHON, "-m", "tests.lab", "build"),
@@ -133,8 +134,8 @@ GATES = (
     ),
     Gate(
         "e2e",
-        # Rotation under load, departures, secrets: `make long`, until they are known to be steady.
-        pytest(PYTHON, "tests/e2e", "--ignore-glob=*/test_09_*", "--ignore-glob=*/test_1[01]_*"),
+        # Rotation under load, departures, secrets, faults: `make long`, until they are known to be steady.
+        pytest(PYTHON, "tests/e2e", "--ignore-glob=*/test_09_*", "--ignore-glob=*/test_1[012]_*"),
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=65 * MINUTE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 
 from .commands import run
 from .errors import LabError
@@ -14,9 +15,9 @@ from .pins import HOST_PACKAGES
 from .progress import step
 
 
-def missing_packages() -> list[str]:
-    """The Debian packages of the pins that aren't installed."""
-    return [name for name in HOST_PACKAGES if not _installed(name)]
+def missing_packages(wanted: Iterable[str] = HOST_PACKAGES) -> list[str]:
+    """The Debian packages, by default those of the pins, that aren't installed."""
+    return [name for name in wanted if not _installed(name)]
 
 
 def _installed(name: str) -> bool:
@@ -28,9 +29,14 @@ def prepare() -> None:
     """Install the missing packages; raises LabError where that is impossible."""
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and mounts, so it has to be run as root")
+    install_missing(HOST_PACKAGES)
+
+
+def install_missing(wanted: Iterable[str]) -> None:
+    """Install Debian packages that aren't there; raises LabError where that is impossible."""
     if shutil.which("dpkg-query") is None:
-        raise LabError("the lab installs Debian packages and needs a Debian-like machine")
-    if missing := missing_packages():
+        raise LabError("Debian packages are needed, so this takes a Debian-like machine")
+    if missing := missing_packages(wanted):
         with step(f"install {', '.join(missing)}"):
             # A policy that forbids starting services: the lab runs its own containerd.
             install = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get"]

@@ -26,8 +26,9 @@ class ClusterState:
     the istiod that is used; C(api_host), C(host:port), is where neighbours of the same domain reach its API, and
     C(multicluster_gateways) where they reach its network, None while there is no such way; C(mesh_networks) names the
     networks in the primary mesh config; C(services) has the ports of all Services as service_ports.pack() makes it,
-    only when asked for. C(awaiting) names what the Deckhouse platform has not made
-    yet, in words; C(module_config_version) is the schema version of its ModuleConfig istio.
+    only when asked for; C(public_ports) has those of the published ones by hostname, packed, and C(foreign) the objects
+    of others that bear on the alliance, as foreign.py tells them. C(awaiting) names what the Deckhouse platform has not
+    made yet, in words; C(module_config_version) is the schema version of its ModuleConfig istio.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ClusterState:
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     gateways: tuple[dict[str, Any], ...] | None = None
+    namespace_exists: bool = True
     gateway_exists: bool = False
     exporter_ready: bool = False
     metadata_endpoint: str | None = None
@@ -61,6 +63,8 @@ class ClusterState:
     multicluster_gateways: tuple[dict[str, Any], ...] | None = None
     mesh_networks: tuple[str, ...] = ()
     services: str = ""
+    public_ports: str = ""
+    foreign: tuple[dict[str, Any], ...] = ()
     outdated_workloads: tuple[str, ...] = ()
     planned_services: tuple[dict[str, Any], ...] = ()
     planned_withdrawals: tuple[str, ...] = ()

@@ -59,6 +59,7 @@ __all__ = [
     "rfc3339",
     "same_except_timestamps",
     "set_condition",
+    "without_timestamps",
 ]
 
 # On a platform, whose status is not ours: the public document that was proved, as JSON.
@@ -271,7 +272,12 @@ def heartbeat_due(
 
 def same_except_timestamps(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool:
     """True when two statuses differ in nothing but the times of fetching."""
-    return _without_times(a) == _without_times(b)
+    return _comparable(a) == _comparable(b)
+
+
+def without_timestamps(status: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A status without the times of fetching; empty for none."""
+    return _comparable(status) if status else {}
 
 
 def _cache(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -279,7 +285,7 @@ def _cache(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return cache if isinstance(cache, Mapping) else {}
 
 
-def _without_times(status: Mapping[str, Any] | None) -> dict[str, Any]:
+def _comparable(status: Mapping[str, Any] | None) -> dict[str, Any]:
     stripped = dict(status or {})
     stripped["metadataCache"] = {
         name: value for name, value in _cache(status).items() if name not in (_PUBLIC_TIME, _PRIVATE_TIME)

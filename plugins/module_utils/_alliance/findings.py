@@ -2,7 +2,10 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings: problems that are reported and don't stop the work on everything else."""
+"""Findings: problems that are reported and don't stop the work on everything else.
+
+C(unknown) is for what could not be looked at: it is no problem that is known, and no reason to call anything well.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Literal
 class Finding:
     """One problem. code: a stable word for programs. object: for example "Service xyz/bar"."""
 
-    severity: Literal["error", "warning"]
+    severity: Literal["error", "warning", "unknown"]
     code: str
     message: str
     remedy: str = ""
@@ -26,6 +29,11 @@ class Finding:
         """All fields as plain strings, for module results."""
         return asdict(self)
 
-    def located(self, *, cluster: str = "", neighbour: str = "") -> Finding:
-        """A copy in which the places not known so far are filled in."""
-        return replace(self, cluster=self.cluster or cluster, neighbour=self.neighbour or neighbour)
+    def located(self, *, cluster: str = "", neighbour: str = "", place: str = "") -> Finding:
+        """A copy in which the places not known so far are filled in. place: the object."""
+        return replace(
+            self,
+            cluster=self.cluster or cluster,
+            neighbour=self.neighbour or neighbour,
+            object=self.object or place,
+        )

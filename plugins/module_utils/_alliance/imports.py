@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conflicts import ports_differ
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     MAX_PORTS_AT_GATEWAYS,
     FederationMetadata,
@@ -119,16 +120,7 @@ def _take(source: ImportSource, hosts: dict[str, _Host], findings: list[Finding]
             continue
         host = hosts.setdefault(service.hostname, _Host(source.name, service.ports))
         if sorted(host.ports, key=_port_order) != sorted(service.ports, key=_port_order):
-            findings.append(
-                Finding(
-                    "warning",
-                    "ports-differ",
-                    f"its ports differ from those of neighbour {host.first}, which count",
-                    "give the Service the same ports in both clusters",
-                    neighbour=source.name,
-                    object=service.hostname,
-                )
-            )
+            findings.append(ports_differ(host.first).located(neighbour=source.name, place=service.hostname))
         endpoints = host.endpoints | {(gateway, source.locality or "") for gateway in gateways}
         if len(endpoints) * len(host.ports) > MAX_PORTS_AT_GATEWAYS:
             findings.append(

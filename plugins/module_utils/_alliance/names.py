@@ -12,6 +12,9 @@ MANAGED_BY = "meshalliance.istio"
 # Set on a Service by its owner: any neighbour may call it then.
 PUBLIC_SERVICE_LABEL = "federation.istio.deckhouse.io/public-service"
 
+# What every AuthorizationPolicy may call the own trust domain, whatever that is.
+LOCAL_TRUST_DOMAIN = "cluster.local"
+
 DEFAULT_NAMESPACE = "istio-alliance"
 DEFAULT_ROOT_NAMESPACE = "istio-system"
 
@@ -32,6 +35,7 @@ REMOTE_METADATA_KEY = "remote-public-metadata.json"
 # The sets of objects that roles and modules keep in a cluster (their parents are ConfigMaps of the alliance's
 # namespace), in the order in which they can go: what others need goes last.
 ALLIANCE_SETS = (
+    "alliance-probe",
     "alliance-imports",
     "alliance-remote-clusters",
     "alliance-trust",
@@ -60,6 +64,8 @@ INGRESSGATEWAY = "alliance-ingressgateway"
 GATEWAY_PORT_NAME = "tls"
 GATEWAY_PORT = 15443
 METADATA_PORT_NAME = "https"
+# The container's port behind that one of the Service.
+METADATA_SERVER_PORT = 8443
 # Of members of a multicluster: what joins the networks, and the way to the api-proxy. Ports of their own, because two
 # Gateways whose hosts overlap on one port make filter chains that Envoy refuses with the whole listener.
 MULTICLUSTER_PORT_NAME = "tls-multicluster"
@@ -77,6 +83,9 @@ METADATA_CA_SECRET = "alliance-metadata-ca"  # noqa: S105
 
 # The Lease that a run holds while it writes to a cluster.
 WRITE_LEASE = "alliance-write"
+
+# The workload that requests to neighbours are made from when the alliance is verified.
+PROBE = "alliance-probe"
 
 API_PROXY = "api-proxy"
 # Its Envoy's listener and clusters (keys lds.json and cds.json): who is let in, and as whom.

@@ -28,17 +28,26 @@ def pack(services: Iterable[Mapping[str, Any]]) -> str:
 
     A Service of type ExternalName is a name for something else, and is left out.
     """
-    ports = {
-        f"{service['metadata']['namespace']}/{service['metadata']['name']}": _ports(service.get("spec") or {})
-        for service in services
-        if (service.get("spec") or {}).get("type") != "ExternalName"
-    }
+    return pack_ports(
+        {
+            f"{service['metadata']['namespace']}/{service['metadata']['name']}": _ports(service.get("spec") or {})
+            for service in services
+            if (service.get("spec") or {}).get("type") != "ExternalName"
+        }
+    )
+
+
+def pack_ports(ports: Mapping[str, Ports]) -> str:
+    """Ports by the name of their service as text, to be read by unpack()."""
     text = json.dumps(ports, sort_keys=True, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii")
 
 
 def unpack(text: str) -> dict[str, Ports]:
-    """C("namespace/name") to ports, from pack()'s text; empty for an empty text. Raises AllianceError."""
+    """C("namespace/name") to ports, from the text of pack(); what pack_ports() was given, from its text.
+
+    Empty for an empty text. Raises AllianceError.
+    """
     if not text:
         return {}
     try:

@@ -23,6 +23,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     heartbeat_due,
     rfc3339,
     same_except_timestamps,
+    without_timestamps,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
@@ -40,6 +41,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import ISTIO_FEDERATION, ISTIO_MULTICLUSTER
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import reference
 
 Object = dict[str, Any]
 
@@ -176,14 +178,18 @@ class StatusWriter:
 
 
 def with_statuses(result: Mapping[str, Any], statuses: StatusWriter) -> dict[str, Any]:
-    """A module's result with the changed statuses in C(changed) and C(diff); an object's own diff leaves them out."""
+    """A module's result with the changed statuses in C(changed), C(statuses) and C(diff).
+
+    An object's own diff leaves them out; theirs leaves out when something was fetched.
+    """
     entries = []
     for change in statuses.changes:
         header = f"{change.object['kind']} {change.object['metadata']['name']} status"
-        before, after = (change.before or {}).get("status") or {}, (change.desired or {}).get("status") or {}
+        before, after = (without_timestamps((obj or {}).get("status")) for obj in (change.before, change.desired))
         entries.append({"before_header": header, "after_header": header, "before": before, "after": after})
     return {
         **result,
+        "statuses": [reference(change.object) for change in statuses.changes],
         "changed": bool(result["changed"] or statuses.changes),
         "diff": [*result["diff"], *entries],
     }

@@ -50,6 +50,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._federation.sig
     private_finding_code,
     refusals,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._federation.trust import NOT_ASKED
 from ansible_collections.meshalliance.istio.plugins.module_utils._neighbour import MetadataClient
 
 Object = dict[str, Any]
@@ -97,7 +98,6 @@ def learn(
     C(policy): for how long what was known of a neighbour stays. While C(planning) (check mode), a member whose exporter
     can't answer yet stands as its API describes it, and each member tells also what this run would publish there.
     """
-    learnt = Learnt()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
     refused = refusals(known, federations, own_roots)
 
@@ -109,7 +109,39 @@ def learn(
         pauses = patience(neighbour, resource or {}, planning=planning)
         return fetch_federation(client, str(neighbour.trust_domain), proved, own, pauses=pauses, rules=rules)
 
-    results = each(ask, known)
+    return _gathered(known, each(ask, known), federations, rules, policy, planning=planning)
+
+
+def recall(
+    neighbours: Sequence[Neighbour],
+    federations: Mapping[str, Object],
+    *,
+    rules: AddressRules = _ANY_READER,
+    policy: StalePolicy = NEVER,
+) -> Learnt:
+    """What learn() would come to if no neighbour answered now: what is imported by all that is remembered.
+
+    Nobody is asked, so C(outcomes) is empty, and C(findings) has only those who have been silent for too long.
+    """
+    known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
+    learnt = _gathered(known, [NOT_ASKED for _item in known], federations, rules, policy)
+    learnt.outcomes = {}
+    stale = ((item.name, learnt.stale.get(item.resource_name)) for item in known)
+    learnt.findings = [found for name, one in stale if one is not None and (found := one.finding(name)) is not None]
+    return learnt
+
+
+def _gathered(
+    known: Sequence[Neighbour],
+    results: Sequence[tuple[FederationMetadata, tuple[Finding, ...]] | AllianceError],
+    federations: Mapping[str, Object],
+    rules: AddressRules,
+    policy: StalePolicy,
+    *,
+    planning: bool = False,
+) -> Learnt:
+    """What is to be imported, by the answers and by what is remembered."""
+    learnt = Learnt()
     for neighbour, result in zip(known, results, strict=True):
         _take(learnt, neighbour, result, federations.get(neighbour.resource_name), rules, planning)
     _evict(learnt, known, federations, policy)

@@ -59,6 +59,8 @@ Object = dict[str, Any]
 
 # What a plan shows where only the real run can know (RFC 2606: never resolves).
 UNKNOWN_ENDPOINT = "https://known-after-apply.invalid/metadata/"
+# In the place of an answer, where nobody is asked.
+NOT_ASKED = AllianceError("it was not asked")
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,41 @@ def exchange(
     the own exporter was told before, by clusterUUID. While C(planning) (check mode), a member whose exporter is not
     there yet stands as its API describes it.
     """
-    trust = Trust()
     known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
     answers = each(lambda item: _introduced(item, federations, own_uuid, planning), known)
+    trust = _decide(known, answers, federations, own_roots, told, planning=planning)
+    trust.findings += clock_findings(known, answers) + insecure_findings(known)
+    return trust
+
+
+def recall(
+    neighbours: Sequence[Neighbour],
+    federations: Mapping[str, Object],
+    *,
+    own_roots: Sequence[str] = (),
+    told: Mapping[str, AcceptedKeys] | None = None,
+) -> Trust:
+    """What exchange() would decide if no neighbour answered: what a cluster should have by all that is remembered.
+
+    Nobody is asked, so C(outcomes) and C(findings) are empty.
+    """
+    known = [item.completed(federations.get(item.resource_name)) for item in neighbours]
+    trust = _decide(known, [NOT_ASKED for _item in known], federations, own_roots, told)
+    trust.outcomes, trust.findings = {}, []
+    return trust
+
+
+def _decide(
+    known: Sequence[Neighbour],
+    answers: Sequence[Introduction | AllianceError],
+    federations: Mapping[str, Object],
+    own_roots: Sequence[str],
+    told: Mapping[str, AcceptedKeys] | None,
+    *,
+    planning: bool = False,
+) -> Trust:
+    """Whom to trust for what, by the answers and by what is remembered."""
+    trust = Trust()
     results = [answer.document if isinstance(answer, Introduction) else answer for answer in answers]
     proved = {
         item.resource_name: doc for item, doc in zip(known, results, strict=True) if isinstance(doc, PublicMetadata)
@@ -172,7 +206,6 @@ def exchange(
     for name, document in trust.trusted.items():
         before = (told or {}).get(document.cluster_uuid)
         trust.keys[name] = accepted_keys(document, states[name], before, time.time())
-    trust.findings += clock_findings(known, answers) + insecure_findings(known)
     return trust
 
 

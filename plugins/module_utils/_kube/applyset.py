@@ -27,7 +27,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
     set_of,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client, describe
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.comparison import merged, needs_apply, normalised
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.comparison import (
+    merged,
+    needs_apply,
+    normalised,
+    stated_by_somebody,
+)
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.connection import POOL_SIZE
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, Kind
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.presentation import diff
@@ -77,11 +82,15 @@ class Change:
 
 @dataclass
 class Plan:
-    """What an apply will do: the changes in order of writing, and the live objects that stay as they are."""
+    """What an apply will do: the changes in order of writing, and the live objects that stay as they are.
+
+    C(manifests): everything that is to be there, in order of writing.
+    """
 
     writes: list[Change] = field(default_factory=list)
     deletes: list[Change] = field(default_factory=list)
     unchanged: list[Object] = field(default_factory=list)
+    manifests: list[Object] = field(default_factory=list)
     parent_before: Object | None = None
     recorded: Contents = field(default_factory=Contents)
     wanted: Contents = field(default_factory=Contents)
@@ -92,6 +101,11 @@ class Plan:
     def changes(self) -> list[Change]:
         """All changes of members."""
         return self.writes + self.deletes
+
+    def live(self, kind: str) -> list[Object]:
+        """The members of a kind that are there now, whatever will come of them."""
+        before = [change.before for change in self.changes if change.before is not None]
+        return [obj for obj in (*self.unchanged, *before) if obj["kind"] == kind]
 
 
 @dataclass
@@ -119,11 +133,15 @@ class ApplyError(AllianceError):
 
 
 class Applier:
-    """Applies object sets to one cluster as one field manager."""
+    """Applies object sets to one cluster as one field manager.
 
-    def __init__(self, client: Client, *, manager: str = FIELD_MANAGER) -> None:
+    C(by_anybody): for plans that somebody else carries out. An object is as it should be when anybody applied it so.
+    """
+
+    def __init__(self, client: Client, *, manager: str = FIELD_MANAGER, by_anybody: bool = False) -> None:
         self.client = client
         self.manager = manager
+        self._by_anybody = by_anybody
 
     def plan(
         self, objects: Iterable[Mapping[str, Any]], applyset: ApplySet | None = None, *, adopt: str = ADOPT_ALWAYS
@@ -157,10 +175,11 @@ class Applier:
         )
         for key, manifest in desired.items():
             before = live.get(key) or foreign.get(key)
-            if before is None or needs_apply(manifest, before, self.manager):
+            if before is None or self._differs(manifest, before):
                 plan.writes.append(Change(before, manifest))
             else:
                 plan.unchanged.append(before)
+        plan.manifests = sorted(desired.values(), key=_order)
         plan.writes.sort(key=lambda change: _order(change.object))
         plan.deletes = [Change(obj, None) for key, obj in live.items() if key not in desired]
         plan.deletes.sort(key=lambda change: _order(change.object), reverse=True)
@@ -295,7 +314,10 @@ class Applier:
         if plan.parent_before is None and not (plan.writes or plan.unchanged):
             return
         desired = normalised(applyset.parent(plan.wanted))
-        plan.parent_changes = plan.parent_before is None or needs_apply(desired, plan.parent_before, self.manager)
+        plan.parent_changes = plan.parent_before is None or self._differs(desired, plan.parent_before)
+
+    def _differs(self, desired: Object, live: Object) -> bool:
+        return not stated_by_somebody(desired, live) if self._by_anybody else needs_apply(desired, live, self.manager)
 
     def _apply_parent(self, plan: Plan, applyset: ApplySet, contents: Contents, outcome: Outcome) -> None:
         manifest = applyset.parent(contents)
@@ -378,6 +400,12 @@ def planned_changes(plan: Plan, applyset: ApplySet | None) -> list[Change]:
     if plan.removes_parent:
         changes.append(Change(plan.parent_before, None))
     return changes
+
+
+def planned_manifests(plan: Plan, applyset: ApplySet | None) -> list[Object]:
+    """All that is to be there, its parent first, for somebody else to apply. An empty set has none."""
+    parent = [applyset.parent(plan.wanted)] if applyset is not None and plan.manifests else []
+    return [*parent, *plan.manifests]
 
 
 def _batches(writes: Sequence[Change], applyset: ApplySet | None) -> list[list[Change]]:

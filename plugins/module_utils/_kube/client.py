@@ -15,7 +15,7 @@ import email.utils
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -291,10 +291,13 @@ class Client:
             raise
         return True
 
-    def websocket(self, path: str, query: Mapping[str, str], *, subprotocol: str, timeout: float) -> Any:
+    def websocket(
+        self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]], *, subprotocol: str, timeout: float
+    ) -> Any:
         """Open a WebSocket (of the package websocket-client) by a GET request; the caller closes it.
 
-        C(timeout) is for each step of opening it and for each read later. Raises ApiError.
+        C(query): as pairs where a parameter is repeated. C(timeout) is for each step of opening it and for each read
+        later. Raises ApiError.
         """
         url = self._url(path, query)
         scheme, _colon, rest = url.partition(":")
@@ -335,7 +338,7 @@ class Client:
             raise
         return version
 
-    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+    def _url(self, path: str, query: Mapping[str, str] | Sequence[tuple[str, str]] | None) -> str:
         return self._connection.base_url + path + ("?" + urlencode(query) if query else "")
 
     def _headers(self, accept: str) -> Any:

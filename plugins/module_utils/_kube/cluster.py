@@ -22,6 +22,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.published import published_services
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.foreign import gateway_labels, read_foreign
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import not_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import (
     addresses_of,
@@ -30,6 +31,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
     clock_findings,
     documents_of,
     outdated_workloads,
+    packed_ports,
     packed_services,
     pod_cidrs,
     read_ca,
@@ -68,7 +70,13 @@ class _Reachable:
 
 
 def read_cluster(
-    client: Client, name: str, place: Place, *, with_published: bool = False, with_services: bool = False
+    client: Client,
+    name: str,
+    place: Place,
+    *,
+    with_published: bool = False,
+    with_services: bool = False,
+    with_foreign: bool = False,
 ) -> ClusterState:
     """Everything that the alliance needs to know of a cluster. Reads only; raises AllianceError when it can't be read.
 
@@ -91,6 +99,12 @@ def read_cluster(
     key = read_public_key(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, findings)
     previous, until = read_previous_key(client, place.namespace, names.AUTHN_KEYPAIR_SECRET, time.time())
     ca = read_ca(client, place.namespace, place.tls_secret, findings)
+    foreign: tuple[dict[str, Any], ...] = ()
+    if with_foreign:
+        labels = gateway_labels(client, place.namespace, names.INGRESSGATEWAY)
+        foreign = read_foreign(client, cluster_domain, place.root_namespace, labels, findings)
+        # A Service here can only have the name of an import where both domains of the cluster are not the same.
+        with_services = with_services or (chosen is not None and cluster_domain != chosen.trust_domain)
     findings += clock_findings(client)
     return ClusterState(
         name=name,
@@ -110,6 +124,7 @@ def read_cluster(
         pod_cidrs=pod_cidrs(nodes),
         service_cidrs=service_cidrs(client),
         gateways=reachable.gateways,
+        namespace_exists=client.get(kinds.NAMESPACE, place.namespace) is not None,
         gateway_exists=gateway is not None,
         exporter_ready=_exporter_ready(client, place),
         metadata_endpoint=reachable.metadata_endpoint,
@@ -123,6 +138,8 @@ def read_cluster(
         multicluster_gateways=reachable.multicluster_gateways,
         mesh_networks=chosen.mesh_networks if chosen else (),
         services=packed_services(client) if with_services else "",
+        public_ports=packed_ports(services),
+        foreign=foreign,
         outdated_workloads=outdated_workloads(client),
         findings=tuple(finding.located(cluster=name).to_dict() for finding in findings),
     )

@@ -70,6 +70,21 @@ def needs_apply(desired: Mapping[str, Any], live: Mapping[str, Any], manager: st
     return not _same(stated, live, fields, False)
 
 
+def stated_by_somebody(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether somebody applied C(desired) (normalised), for manifests that others apply.
+
+    Labels and annotations of their own, as tools set them for what they keep, make no difference.
+    """
+    stated = _without_identity(desired)
+    if not _covers(stated.pop("metadata", {}), live["metadata"], False):
+        return False
+    return not stated or any(
+        _same(stated, live, {key: value for key, value in fields.items() if key != "f:metadata"}, False)
+        for manager in {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
+        if (fields := owned_fields(live, str(manager))) is not None
+    )
+
+
 def merged(desired: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> Object:
     """What the live object will be after the apply, for showing; only the server's defaults can differ."""
     fields = owned_fields(live, manager) or {}

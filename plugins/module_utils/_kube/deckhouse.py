@@ -38,6 +38,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.publi
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.foreign import gateway_labels, read_foreign
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.readiness import not_serving
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading import (
     addresses_of,
@@ -46,6 +47,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.reading i
     clock_findings,
     documents_of,
     outdated_workloads,
+    packed_ports,
     packed_services,
     pod_cidrs,
     read_ca,
@@ -78,6 +80,7 @@ def read_deckhouse_cluster(
     endpoint: str | None = None,
     with_published: bool = False,
     with_services: bool = False,
+    with_foreign: bool = False,
 ) -> ClusterState:
     """Everything that the alliance needs to know of a Deckhouse cluster. Reads only.
 
@@ -106,6 +109,10 @@ def read_deckhouse_cluster(
         findings.append(_not_deckhouse())
     elif found is None:
         findings.append(_endpoint_missing())
+    foreign: tuple[dict[str, Any], ...] = ()
+    if with_foreign:
+        labels = gateway_labels(client, space, names.DKP_INGRESSGATEWAY)
+        foreign = read_foreign(client, cluster_domain or trust_domain, space, labels, findings)
     findings += clock_findings(client)
     uuid = read_deckhouse_uuid(client)
     cluster_id = _cluster_id(revisions, cluster_domain, uuid)
@@ -140,6 +147,8 @@ def read_deckhouse_cluster(
         # Published services and the other clusters of its domain come to the same port of the platform's gateway.
         multicluster_gateways=gateway.addresses,
         services=packed_services(client) if with_services else "",
+        public_ports=packed_ports(services),
+        foreign=foreign,
         outdated_workloads=outdated_workloads(client),
         awaiting=_awaiting(served, config, roots, key, gateway, exporter),
         module_config_version=config_version(config),

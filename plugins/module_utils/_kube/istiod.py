@@ -25,6 +25,7 @@ from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_proof import Endpoints
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.xds import ProxySync, syncs_of
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.port_forward import PodAnswerError, pod_get
@@ -113,6 +114,20 @@ def selects_namespaces(client: Client, root_namespace: str, pod: str) -> bool:
 def mesh_config(client: Client, root_namespace: str, pod: str) -> Any:
     """The mesh config (istio.mesh.v1alpha1.MeshConfig) that one istiod works with, merged of all its sources."""
     return _asked(client, root_namespace, pod, "/debug/mesh")
+
+
+def proxy_syncs(client: Client, root_namespace: str, pod: str) -> list[ProxySync]:
+    """The proxies that are connected to one istiod, with what they refused of what it sent. Raises AllianceError."""
+    document = _asked(client, root_namespace, pod, "/debug/syncz")
+    try:
+        return syncs_of(document)
+    except ValueError as error:
+        raise PodAnswerError(
+            f"GET localhost:{MONITORING_PORT}/debug/syncz: {error}",
+            cluster=client.cluster,
+            obj=f"Pod {root_namespace}/{pod}",
+            remedy="see whether this version of Istio is supported",
+        ) from error
 
 
 def not_synced(istiods: Iterable[Istiod], cluster_id: str, secret: str | None = None) -> str:

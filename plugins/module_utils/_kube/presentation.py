@@ -15,6 +15,10 @@ Object = dict[str, Any]
 HIDDEN = "(hidden)"
 HIDDEN_CHANGED = "(hidden, changed)"
 _BOOKKEEPING = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+# A client-side apply repeats the whole object in one of them, a Secret's data too; controllers count in the other.
+_BOOKKEEPING_ANNOTATIONS = frozenset(
+    {"kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"}
+)
 
 
 def reference(obj: Mapping[str, Any]) -> dict[str, str]:
@@ -29,7 +33,14 @@ def shown(obj: Mapping[str, Any] | None) -> Object:
     if obj is None:
         return {}
     result = {key: value for key, value in obj.items() if key != "status"}
-    result["metadata"] = {key: value for key, value in obj["metadata"].items() if key not in _BOOKKEEPING}
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _BOOKKEEPING}
+    if metadata.get("annotations"):
+        metadata["annotations"] = {
+            key: value for key, value in metadata["annotations"].items() if key not in _BOOKKEEPING_ANNOTATIONS
+        }
+        if not metadata["annotations"]:
+            del metadata["annotations"]
+    result["metadata"] = metadata
     return result
 
 
@@ -54,13 +65,4 @@ def _hide(old: Object, new: Object) -> None:
             new[name] = {
                 key: HIDDEN if key not in before or before[key] == value else HIDDEN_CHANGED
                 for key, value in after.items()
-            }
-    # The last-applied annotation of a client-side apply repeats the data.
-    for side in (old, new):
-        annotations = (side.get("metadata") or {}).get("annotations") or {}
-        if "kubectl.kubernetes.io/last-applied-configuration" in annotations:
-            side["metadata"]["annotations"] = {
-                key: value
-                for key, value in annotations.items()
-                if key != "kubectl.kubernetes.io/last-applied-configuration"
             }

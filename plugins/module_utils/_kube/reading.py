@@ -33,7 +33,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.key_rotation import PREVIOUS_UNTIL_ANNOTATION
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import load_public_key, public_key_pem
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import pack
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import pack, pack_ports
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
@@ -88,6 +88,12 @@ def documents_of(services: tuple[PublicService, ...]) -> tuple[dict[str, Any], .
     """Published services as on the wire."""
     listed: Any = FederationMetadata(None, services).to_dict()["publicServices"]
     return tuple(listed)
+
+
+def packed_ports(services: tuple[PublicService, ...]) -> str:
+    """The ports of published services by hostname, as service_ports.unpack() reads it; empty for none."""
+    ports = {item.hostname: [[port.name, port.port, port.protocol] for port in item.ports] for item in services}
+    return pack_ports(ports) if ports else ""
 
 
 def advertised(client: Client, namespace: str) -> dict[str, str]:

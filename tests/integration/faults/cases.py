@@ -600,6 +600,41 @@ class _MetadataInfo(Case):
         }
 
 
+class _StatusInfo(Case):
+    """How the cluster is: what the API server does not tell is unknown, and nothing else is."""
+
+    module = "status_info"
+    writes = False
+    # Nothing runs on this API server: no istiod, gateway or exporter, and no proxy that could be asked.
+    accepted = frozenset({"istiod-down", "proxies-not-asked", "gateway-missing", "exporter-missing"})
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        (self.one,) = world.neighbours("faults-seen-one")
+        world.acquaint("faults-seen", "faults-seen-istio", [self.one])
+        world.run("service_entries", namespace="faults-seen", neighbours=[self.one.option()])
+
+    def ask(self, number: int) -> Object:
+        own = Neighbour("cluster-t").state(namespace="faults-seen", root_namespace="faults-seen-istio", published=())
+        return {"state": own, "neighbours": [self.one.option()], "namespace": "faults-seen"}
+
+
+class _TrafficProbe(Case):
+    """No probe runs here; what is known of a neighbour is read, and its exporter is asked."""
+
+    module = "traffic_probe"
+    writes = False
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        (self.one,) = world.neighbours("faults-probed-one")
+        world.acquaint("faults-probed", "faults-probed-istio", [self.one])
+        world.run("service_entries", namespace="faults-probed", neighbours=[self.one.option()])
+
+    def ask(self, number: int) -> Object:
+        return {"namespace": "faults-probed", "trust_domain": "faults.local", "neighbours": [self.one.option()]}
+
+
 CASES: Mapping[str, Callable[[World], Case]] = {
     "sets": _Sets,
     "definitions": _Definitions,
@@ -610,6 +645,7 @@ CASES: Mapping[str, Callable[[World], Case]] = {
     "published": _Published,
     "remote": _Remote,
     "rotation": _Rotation,
+    "probe": _TrafficProbe,
     "proxies": _ProxyTrust,
     "departure": _Departure,
     "departed": _DepartureInfo,
@@ -617,5 +653,6 @@ CASES: Mapping[str, Callable[[World], Case]] = {
     "leftovers": _Leftovers,
     "cluster": _ClusterInfo,
     "federation": _FederationInfo,
+    "status": _StatusInfo,
     "metadata": _MetadataInfo,
 }

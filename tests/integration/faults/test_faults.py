@@ -24,6 +24,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     federation_crd,
     multicluster_crd,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Overview
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 
@@ -118,6 +119,8 @@ def bench() -> Iterator[Bench]:
 
 def findings(result: Object) -> list[Object]:
     """What a result tells of problems."""
+    if "overview" in result:
+        return [finding.to_dict() for finding in Overview.from_dict(result["overview"]).all_findings()]
     return list(result.get("findings") or (result.get("state") or {}).get("findings") or [])
 
 

@@ -248,3 +248,49 @@ def test_the_inventory_may_name_the_endpoint_of_a_platform(run: ModuleRunner, pl
     named = "https://metadata.example.com/metadata/"
     state = run("cluster_info", provider="deckhouse", metadata_endpoint=named).result["state"]
     assert state["metadata_endpoint"] == named
+
+
+def test_reads_only_what_others_have_that_bears_on_the_alliance(run: ModuleRunner, admin: Admin) -> None:
+    networking, security = "networking.istio.io/v1", "security.istio.io/v1"
+    host = "bar.xyz.svc.elsewhere.local"
+    ours = {"app.kubernetes.io/managed-by": "meshalliance.istio"}
+    disabled = {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+    entry = {
+        "hosts": [host],
+        "location": "MESH_INTERNAL",
+        "resolution": "DNS",
+        "ports": [{"number": 80, "name": "http"}],
+    }
+    server = {
+        "port": {"number": 15443, "name": "tls", "protocol": "TLS"},
+        "hosts": ["*"],
+        "tls": {"mode": "PASSTHROUGH"},
+    }
+    selecting = {"selector": {"app": "alliance-ingressgateway"}, "servers": [server]}
+    allowed = {"action": "ALLOW", "rules": [{"from": [{"source": {"namespaces": ["shop"]}}]}]}
+    remote = obj("v1", "Secret", ISTIO, "theirs", labels={"istio/multiCluster": "true"}, data={"b": encoded("hidden")})
+    remote["metadata"]["annotations"] = {"networking.istio.io/cluster": "b"}
+    admin.apply(
+        obj(networking, "DestinationRule", "info-xyz", "theirs", spec=disabled),
+        obj(networking, "DestinationRule", OURS, "ours", labels=ours, spec=disabled),
+        obj(networking, "ServiceEntry", "info-xyz", "theirs", spec=entry),
+        obj(networking, "ServiceEntry", "info-xyz", "platforms", labels={"heritage": "deckhouse"}, spec=entry),
+        obj(networking, "Gateway", "info-xyz", "theirs", spec=selecting),
+        obj(security, "AuthorizationPolicy", "info-xyz", "theirs", spec=allowed),
+        remote,
+    )
+    done = run("cluster_info", gather_foreign=True, **PLACE)
+    assert (done.result["changed"], done.writes) == (False, ())
+    found = [item for item in done.result["state"]["foreign"] if item["namespace"] in ("info-xyz", OURS, ISTIO)]
+    place = {"namespace": "info-xyz", "name": "theirs"}
+    assert found == [
+        {"kind": "AuthorizationPolicy", **place, "sources": [[["*"]]]},
+        {"kind": "DestinationRule", **place, "host": host, "tls": ["DISABLE"]},
+        {"kind": "Gateway", **place, "ports": [15443]},
+        {"kind": "Secret", "namespace": ISTIO, "name": "theirs", "cluster": "b"},
+        {"kind": "ServiceEntry", **place, "hosts": [host]},
+    ]
+    # The Secret was listed by its metadata alone.
+    assert encoded("hidden") not in done.output
+    assert unpack(done.result["state"]["public_ports"]) == {"bar.info-xyz.svc.info.local": [["http", 80, "HTTP"]]}
+    assert run("cluster_info", **PLACE).result["state"]["foreign"] == []

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,9 +19,12 @@ from ansible_collections.meshalliance.istio.plugins.action import (
     alliance_preflight,
     alliance_report,
     departure_report,
+    verify_report,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils import _files
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
+from ansible_collections.meshalliance.istio.plugins.plugin_utils import _steps
 
 ROLES = Path(__file__).parents[4] / "roles"
 
@@ -39,7 +44,7 @@ class Display:
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Display:
     made = Display()
-    for module in (alliance_handover, alliance_preflight, alliance_report, departure_report):
+    for module in (alliance_handover, alliance_preflight, alliance_report, departure_report, verify_report):
         monkeypatch.setattr(module, "display", made)
     return made
 
@@ -103,6 +108,74 @@ def test_the_report_counts_what_every_role_wrote(display: Display) -> None:
     assert result["table"][1].split() == ["a", "b", "b.x", "1", "root", "?", "3", "-"]
     assert result["table"][2].split() == ["b", "a", "a.local", "?", "?", "-", "not", "run"]
     assert "\n".join(result["table"]) in display.shown[0]
+
+
+CONFLICT = {"severity": "warning", "code": "gateway-taken", "message": "it selects", "object": "Gateway x/y"}
+CHANGED = {"objects": [{"action": "created", "api_version": "v1", "kind": "ConfigMap", "name": "x", "namespace": "n"}]}
+
+
+def reported(folder: Path, *, check: bool = True, fail_on: str = "never", **results: Any) -> tuple[dict[str, Any], Any]:
+    """The result for one cluster, and the plan in the file."""
+    state = ClusterState(name="a", uuid="a", trust_domain="a.local").to_dict()
+    variables = {"groups": {"istio_federation": ["a"]}, "hostvars": {"a": {"preflight_state": state, **results}}}
+    arguments = {"group": "istio_federation", "plan_file": str(folder / "new" / "plan.json"), "fail_on": fail_on}
+    result = run(alliance_report, arguments, variables, check=check)
+    return result, json.loads((folder / "new" / "plan.json").read_text())
+
+
+def test_the_plan_is_kept_in_a_file_whatever_the_mode(display: Display, tmp_path: Path) -> None:
+    for check, mode in ((True, "check"), (False, "run")):
+        result, plan = reported(tmp_path, check=check, ingressgateway_workload=CHANGED)
+        assert (result["changed"], plan["mode"]) == (False, mode)
+        assert plan["clusters"][0]["objects"] == CHANGED["objects"]
+        assert result["summary"] == plan["summary"]
+        assert "\n".join(result["plan"]) in display.shown[-1]
+    _result, plan = reported(tmp_path, check=False, ingressgateway_workload={**CHANGED, "rendered_file": "x"})
+    assert plan["mode"] == "render"
+
+
+def test_the_same_plan_leaves_the_file_alone(display: Display, tmp_path: Path) -> None:
+    reported(tmp_path, ingressgateway_workload=CHANGED)
+    before = (tmp_path / "new" / "plan.json").stat()
+    reported(tmp_path, ingressgateway_workload=CHANGED)
+    assert (tmp_path / "new" / "plan.json").stat() == before
+    assert len(display.shown) == 2
+
+
+def test_a_job_is_told_by_failure_what_it_asked_for(display: Display, tmp_path: Path) -> None:
+    conflicting = {"preflight_findings": {"findings": [CONFLICT]}, "root_exchange_result": {"objects": []}}
+    result, plan = reported(tmp_path, fail_on="changes", ingressgateway_workload=CHANGED)
+    assert (result["failed"], plan["summary"]["result"]) == (True, "changes")
+    assert "changes in 1 clusters" in result["msg"]
+    result, plan = reported(tmp_path, fail_on="conflicts", **conflicting)
+    assert (result["failed"], plan["summary"]["result"]) == (True, "conflicts")
+    assert plan["conflicts"][0]["cluster"] == "a"
+    assert not reported(tmp_path, fail_on="never", **conflicting)[0].get("failed")
+    assert not reported(tmp_path, fail_on="changes", root_exchange_result={"objects": []})[0].get("failed")
+    assert display.shown
+
+
+def test_a_plan_that_can_t_be_kept_is_told(display: Display, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("a file")
+    variables = {"groups": {"istio_federation": []}, "hostvars": {}}
+    result = run(
+        alliance_report, {"group": "istio_federation", "plan_file": str(tmp_path / "new" / "plan.json")}, variables
+    )
+    assert result["failed"] is True
+    assert "alliance_plan_file" in result["msg"]
+    assert display.shown
+
+
+def test_conflicts_fail_the_host_when_that_is_asked_for(display: Display) -> None:
+    taken = {"kind": "Gateway", "namespace": "x", "name": "y", "ports": [15443]}
+    members = [member("a"), member("b")]
+    members[0]["state"]["foreign"] = [taken]
+    result = run(alliance_preflight, {"members": members}, {"inventory_hostname": "a"})
+    assert [(item["code"], item["severity"]) for item in result["findings"]] == [("gateway-taken", "warning")]
+    assert not result.get("failed")
+    result = run(alliance_preflight, {"members": members, "fail_on_conflicts": True}, {"inventory_hostname": "a"})
+    assert result["failed"] is True
+    assert "ERROR a: Gateway x/y" in display.shown[0]
 
 
 def test_steps_of_another_provider_say_nothing(display: Display) -> None:
@@ -216,7 +289,7 @@ def test_a_write_that_fails_leaves_the_old_file(
     display: Display, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = handover(tmp_path)["manifests"]
-    monkeypatch.setattr(alliance_handover.os, "replace", MagicMock(side_effect=OSError(28, "No space left on device")))
+    monkeypatch.setattr(_files.os, "replace", MagicMock(side_effect=OSError(28, "No space left on device")))
     assert "No space left on device" in handover(tmp_path, domain="new.local")["msg"]
     assert [item.read_text() for item in tmp_path.iterdir()] == [before]
 
@@ -231,7 +304,7 @@ def test_a_handover_for_nobody(display: Display, tmp_path: Path) -> None:
 def test_the_names_that_the_roles_register_are_those_that_are_counted() -> None:
     """A renamed variable would silently be left out of the table."""
     text = "\n".join(path.read_text() for path in ROLES.glob("*/tasks/*.yml"))
-    for name in (alliance_report.TRUST, *alliance_report.IMPORTS.values(), *alliance_report.OTHERS):
+    for name in (_steps.TRUST, *_steps.IMPORTS.values(), *_steps.OTHERS):
         assert f"register: {name}\n" in text, name
 
 
@@ -282,3 +355,86 @@ def test_a_departure_reads_what_the_role_registers() -> None:
     called = [path.read_text() for role in roles for path in (ROLES / role).rglob("tasks/*.yml")]
     for name in departure_report.CALLED:
         assert any(f"register: {name}" in text for text in called), name
+
+
+def verified(**steps: Any) -> dict[str, Any]:
+    """Variables as the role verify leaves them: a's edge is well unless it is said otherwise, b's is well."""
+    one = {"verify_failures": [], "verify_probed": {"results": [probed("a", "b")]}, **steps}
+    other = {"verify_failures": [], "verify_probed": {"results": [probed("b", "a")]}}
+    return {"ansible_play_hosts": ["a", "b"], "ansible_play_hosts_all": ["a", "b"], "hostvars": {"a": one, "b": other}}
+
+
+def probed(cluster: str, neighbour: str, **check: Any) -> dict[str, Any]:
+    """A result of traffic_probe."""
+    made = {"cluster": cluster, "neighbour": neighbour, "check": "service", "name": "bar:80", "ms": 3.0, **check}
+    return {"checks": [made], "targets": {neighbour: ["bar:80"]}, "offered": {neighbour: 1}}
+
+
+BROKEN_EDGE = {"layer": "tls", "reason": "it distrusts us", "remedy": "do it", "blamed": "b"}
+
+
+def verify(host: str, *, check: bool = False, variables: dict[str, Any] | None = None, **files: Path) -> dict[str, Any]:
+    arguments = {"members": [member("a"), member("b")], **{name: str(path) for name, path in files.items()}}
+    return run(verify_report, arguments, {"inventory_hostname": host, **(variables or verified())}, check=check)
+
+
+def test_an_alliance_that_is_well_is_shown_once(display: Display, tmp_path: Path) -> None:
+    for host in ("a", "b"):
+        result = verify(host, json_file=tmp_path / "reports" / "x.json")
+        assert not result.get("failed")
+        assert list(result["edges"].values()) == ["ok"]
+    (shown,) = display.shown
+    assert "ok, 1 checks, 3 ms" in shown
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["x.json"]
+
+
+def test_a_red_edge_fails_its_cluster_and_is_in_every_file(display: Display, tmp_path: Path) -> None:
+    variables = verified(verify_probed={"results": [probed("a", "b", **BROKEN_EDGE)]})
+    files = {name: tmp_path / name for name in ("json_file", "junit_file", "page_file")}
+    result = verify("a", variables=variables, **files)
+    assert result["failed"] is True
+    assert result["msg"] == "cluster a: not all is well with b; see the matrix"
+    assert "ERROR a to b: tls, in b: it distrusts us (bar:80). Remedy: do it" in display.shown[0]
+    document = json.loads(files["json_file"].read_text())
+    assert document["level"] == "error"
+    assert {item["cluster"]: item.get("layer") for item in document["results"]} == {"a": "tls", "b": None}
+    failures = list(ElementTree.parse(files["junit_file"]).iter("failure"))
+    assert [failure.get("type") for failure in failures] == ["tls"]
+    assert "it distrusts us" in files["page_file"].read_text()
+    assert not verify("b", variables=variables).get("failed")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"verify_failures": ["cluster a: it is off"], "verify_probed": None},
+        {"verify_probed": {"results": [{"failed": True, "msg": "403", "item": {"name": "b"}}]}},
+        {"verify_probed": {"skipped": True}},
+    ],
+)
+def test_what_could_not_be_verified_fails(display: Display, steps: dict[str, Any]) -> None:
+    result = verify("a", variables=verified(**steps))
+    assert result["failed"] is True
+    assert result["edges"] == {"b": "unknown"}
+    assert "not probed" in display.shown[0]
+
+
+def test_a_plan_of_calls_writes_no_file(display: Display, tmp_path: Path) -> None:
+    result = verify("a", check=True, json_file=tmp_path / "x.json")
+    assert not result.get("failed")
+    assert "WOULD CALL" in display.shown[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_fails(display: Display, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = verify("a", page_file=tmp_path / "file" / "x.html")
+    assert result["failed"] is True
+    assert "page_file" in result["msg"]
+    assert display.shown
+
+
+def test_the_report_reads_what_the_role_verify_registers() -> None:
+    text = "\n".join(path.read_text() for path in (ROLES / "verify" / "tasks").glob("*.yml"))
+    assert f"register: {verify_report.PROBED}\n" in text
+    assert f"{verify_report.FAILURES}: " in text

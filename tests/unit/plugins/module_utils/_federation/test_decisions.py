@@ -793,3 +793,55 @@ def test_a_plan_knows_what_this_run_would_publish(planning: bool, answers: bool,
         assert hosts == [["bar.xyz.svc.b.local", "new.xyz.svc.b.local"]]
     else:
         assert hosts == ([["bar.xyz.svc.b.local", "old.xyz.svc.b.local"]] if answers else [])
+
+
+def remembered(result: trust.Trust, **private: FederationMetadata) -> dict[str, Any]:
+    """The resources as a run leaves them that came to this result."""
+    return {
+        name: {**resource, "status": federation_status(None, now_iso=THEN, public=document, private=private.get(name))}
+        for name, resource in result.resources.items()
+        if isinstance(document := result.outcomes[name], PublicMetadata)
+    }
+
+
+def test_what_is_recalled_of_trust_is_what_was_decided(members: dict[str, Member]) -> None:
+    """So a run that asks nobody differs in nothing from the last one, and what does is not as a run would write it."""
+    b, c = members.values()
+    neighbours = [joined(b), c.neighbour()]
+    result = trust.exchange(neighbours, {}, OWN_UUID)
+    members["b"].public = members["c"].public = AssertionError("nobody is to be asked")
+    recalled = trust.recall(neighbours, remembered(result), told=result_told(result))
+    assert recalled.objects("ours", "istio") == result.objects("ours", "istio")
+    assert recalled.api_clients() == result.api_clients()
+    assert (recalled.outcomes, recalled.findings) == ({}, [])
+    assert trust.recall(neighbours, {}).trusted == {}
+
+
+def result_told(result: trust.Trust) -> dict[str, AcceptedKeys]:
+    return {document.cluster_uuid: result.keys[name] for name, document in result.trusted.items()}
+
+
+def test_what_is_recalled_of_imports_is_what_was_learnt(members: dict[str, Member]) -> None:
+    b = members["b"]
+    neighbours = [b.neighbour()]
+    learnt = services.learn(neighbours, {"b": b.resource()}, Identity(OWN_UUID, PAIR.private_pem))
+    resource = b.resource(private=learnt.outcomes["b"])  # type: ignore[arg-type]
+    b.private = [AssertionError("nobody is to be asked")]
+    recalled = services.recall(neighbours, {"b": resource})
+    assert recalled.imports("ours", failover=False) == learnt.imports("ours", failover=False)
+    assert recalled.imports("ours", failover=False).hostnames == {"b": ("bar.xyz.svc.b.local",)}
+    assert (recalled.outcomes, recalled.findings) == ({}, [])
+
+
+def test_who_is_silent_for_too_long_is_recalled_as_such(members: dict[str, Member]) -> None:
+    b = members["b"]
+    resource = b.resource(private=offer("bar"))
+    failed = federation_status(resource["status"], now_iso=THEN, private=Failure("FetchFailed", "no answer"))
+    known = {"b": {**resource, "status": failed}}
+    for policy, code, hosts in (
+        (StalePolicy(None, 60), "neighbour-stale", ("bar.xyz.svc.b.local",)),
+        (StalePolicy(60, 60), "neighbour-evicted", ()),
+    ):
+        recalled = services.recall([b.neighbour()], known, policy=policy)
+        assert [finding.code for finding in recalled.findings] == [code]
+        assert recalled.imports("ours", failover=False).hostnames.get("b", ()) == hosts

@@ -17,6 +17,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
     ADOPT_SKIP,
     Applier,
     ApplyError,
+    planned_manifests,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import PART_OF_LABEL, ApplySet
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
@@ -147,3 +148,14 @@ def test_what_another_run_of_the_set_made_meanwhile_is_a_member(adopt: str) -> N
     assert change.before is not None
     assert change.before["data"] == {"will": "theirs"}
     assert plan.deletes == []
+
+
+def test_manifests_for_others_have_their_set_and_come_in_the_order_of_need() -> None:
+    api = Api()
+    plan = Applier(api).plan([obj("Deployment", "d"), obj("ConfigMap", "c"), obj("Namespace", "ns", None)], SET)  # type: ignore[arg-type]
+    manifests = planned_manifests(plan, SET)
+    assert [item["metadata"]["name"] for item in manifests] == ["set", "ns", "c", "d"]
+    assert {item["metadata"]["labels"][PART_OF_LABEL] for item in manifests[1:]} == {SET.id}
+    assert api.written == []
+    assert planned_manifests(Applier(api).plan([], SET), SET) == []  # type: ignore[arg-type]
+    assert planned_manifests(Applier(api).plan([obj("ConfigMap", "c")]), None) == [obj("ConfigMap", "c")]  # type: ignore[arg-type]

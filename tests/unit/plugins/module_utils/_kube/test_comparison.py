@@ -16,6 +16,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.compariso
     merged,
     needs_apply,
     normalised,
+    stated_by_somebody,
 )
 
 ME = "meshalliance.istio"
@@ -261,3 +262,27 @@ def test_normalised_keeps_empty_maps_that_mean_something() -> None:
     custom = {"kind": "Star", "metadata": {"name": "x"}, "data": {}}
     assert normalised(custom) == custom
     assert "data" not in normalised({"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {}})
+
+
+TRACKED = {**DATA, "f:metadata": {"f:annotations": {"f:tracking": {}}, "f:labels": {"f:l": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "fields", "operation", "expected"),
+    [
+        # Another tool, with an annotation of its own.
+        (desired(data={"a": "1", "b": "2"}, metadata={"labels": {"l": "v"}}), TRACKED, "Apply", True),
+        (desired(data={"a": "1", "b": "2"}), TRACKED, "Apply", True),
+        (desired(metadata={"labels": {"l": "v"}}), {}, "Apply", True),
+        (desired(data={"a": "1", "b": "2"}, metadata={"labels": {"l": "other"}}), TRACKED, "Apply", False),
+        (desired(data={"a": "1", "b": "2"}, metadata={"labels": {"more": "v"}}), TRACKED, "Apply", False),
+        (desired(data={"a": "1"}), TRACKED, "Apply", False),
+        (desired(data={"a": "1", "b": "3"}), TRACKED, "Apply", False),
+        # Nobody applied it: somebody's update may leave out what the manifest no longer states.
+        (desired(data={"a": "1", "b": "2"}), DATA, "Update", False),
+    ],
+)
+def test_what_others_applied(manifest: dict[str, Any], fields: dict[str, Any], operation: str, expected: bool) -> None:
+    metadata = {"labels": {"l": "v"}, "annotations": {"tracking": "x"}}
+    found = live({"data": {"a": "1", "b": "2"}, "metadata": metadata}, entry(fields, "gitops", operation))
+    assert stated_by_somebody(manifest, found) is expected

@@ -1,0 +1,84 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which ports of a neighbour's services are probed, and what has to be refused by its gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
+    FederationMetadata,
+    GatewayAddress,
+    PublicService,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
+    EXPORTER,
+    HEALTHCHECK_PATH,
+    HEALTHCHECK_SERVICE,
+)
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import Target
+
+_GRPC = "grpc"
+
+
+def targets_of(
+    document: FederationMetadata, *, wanted: Sequence[str] = (), limit: int = 100, path: str = "/"
+) -> tuple[tuple[Target, ...], int]:
+    """The ports to probe, and how many there are of those that are wanted.
+
+    C(wanted): hostnames or shell patterns of them; empty for all. At most C(limit) are taken: the services that are
+    there to be probed first, of the others such as stand evenly far apart in the sorted list, the same each time.
+    """
+    gateways = tuple(sorted(document.ingress_gateways or ()))
+    found = [
+        target
+        for service in sorted(document.public_services, key=lambda service: service.hostname)
+        if not wanted or any(fnmatchcase(service.hostname, pattern) for pattern in wanted)
+        for target in _ports(service, gateways, path)
+    ]
+    first = [target for target in found if _is_healthcheck(target.host)][:limit]
+    others = [target for target in found if not _is_healthcheck(target.host)]
+    room = limit - len(first)
+    if len(others) > room:
+        others = [others[index * len(others) // room] for index in range(room)] if room else []
+    return (*first, *others), len(found)
+
+
+def unpublished_of(
+    document: FederationMetadata, trust_domain: str, namespace: str, *, exporter: bool
+) -> tuple[Target, ...]:
+    """Ports that exist in every cluster, or with C(exporter) in this one, and are not published there.
+
+    The API server's Service is the one that nobody may reach; the exporter's takes requests of the mesh.
+    """
+    gateways = tuple(sorted(document.ingress_gateways or ()))
+    places = [(f"kubernetes.default.svc.{trust_domain}", 443)]
+    if exporter:
+        places.append((f"{EXPORTER}.{namespace}.svc.{trust_domain}", 8080))
+    published = {service.hostname for service in document.public_services}
+    return tuple(Target(host, port, "TCP", gateways) for host, port in places if host not in published)
+
+
+def forged_identities(trust_domains: Iterable[str]) -> tuple[str, ...]:
+    """SPIFFE IDs that a certificate would have which nobody signed: of the neighbour itself, and of the own cluster."""
+    return tuple(f"spiffe://{domain}/ns/default/sa/alliance-forged" for domain in dict.fromkeys(trust_domains))
+
+
+def _ports(service: PublicService, gateways: tuple[GatewayAddress, ...], path: str) -> Iterable[Target]:
+    for port in service.ports:
+        yield Target(
+            service.hostname,
+            port.port,
+            port.protocol,
+            gateways,
+            path=HEALTHCHECK_PATH if _is_healthcheck(service.hostname) else path,
+            grpc=port.name.split("-", 1)[0] == _GRPC,
+        )
+
+
+def _is_healthcheck(host: str) -> bool:
+    name = host.partition(".")[0]
+    return name == HEALTHCHECK_SERVICE or name.startswith(f"{HEALTHCHECK_SERVICE}-")
