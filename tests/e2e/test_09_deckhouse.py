@@ -52,6 +52,8 @@ def mixed(lab: Lab, partner: Partner) -> Iterator[Alliance]:
     handed_over(mixed).unlink(missing_ok=True)
     yield mixed
     shutil.rmtree(handed_over(mixed).parent, ignore_errors=True)
+    # No test after these needs it.
+    lab.stop([C])
 
 
 @pytest.fixture(scope="module")
