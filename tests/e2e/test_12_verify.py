@@ -117,8 +117,8 @@ def test_an_alliance_that_works_is_green(verifier: Verifier) -> None:
         assert all(check["ms"] > 0 for check in services)
         assert sum(check["check"] == "secrecy" for check in checks) == 2
         assert sum(check["check"] == "identity" for check in checks) == 4
-    bar = {check["name"] for check in done.edge(A, B)} & {f"{HOST}:{port}" for port in (80, 9090, 9000)}
-    assert len(bar) == 3, "HTTP, gRPC and TCP"
+    ports = {check["name"] for check in done.edge(A, B)} & {f"{HOST}:{port}" for port in (80, 9090, 9000)}
+    assert len(ports) == 3, "HTTP, gRPC and TCP"
 
 
 def test_what_it_leaves(verifier: Verifier) -> None:

@@ -94,7 +94,9 @@ def _dump(value: Any) -> str:
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         plain = _PLAIN.fullmatch(value) is not None and value.lower() not in _WORDS
-        style = "|" if "\n" in value else None if plain else '"'
+        # A block has no way to write other line ends and control characters.
+        lines = "\n" in value and value.replace("\n", "").isprintable()
+        style = "|" if lines else None if plain else '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)

@@ -408,7 +408,8 @@ def _unreachable() -> tuple[type[Exception], ...]:
 def _attempts(method: str, error: Exception | None = None) -> int:
     """How often a request is sent at most, when its answer was lost in this way."""
     if error is not None and isinstance(error, _unreachable()):
-        return ATTEMPTS_AT_SILENCE
+        # Who refuses a connection answers: a load balancer whose backends change, a server that restarts.
+        return ATTEMPTS if isinstance(error.__cause__, ConnectionResetError) else ATTEMPTS_AT_SILENCE
     if method == "POST":
         return 1
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import render
@@ -29,6 +29,7 @@ JSON = st.recursive(
 
 
 @given(data=st.dictionaries(st.text(), JSON))
+@example(data={"\n\x85": "\u2028\n"})
 def test_what_is_written_is_read_again(data: dict[str, Any]) -> None:
     whole = obj("ConfigMap", "x", data=data)
     assert list(yaml.safe_load_all(render.manifests_text([whole, whole]))) == [whole, whole]

@@ -45,7 +45,7 @@ class Exporter:
         return PublicMetadata("uuid-b", "", "", None), time.time() + self.ahead
 
     def federation(self, token: str, _domain: str) -> tuple[FederationMetadata, tuple[()], None]:
-        if self.failure:
+        if self.failure is not None:
             raise self.failure
         try:
             if not self.everybody:

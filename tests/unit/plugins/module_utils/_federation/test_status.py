@@ -116,7 +116,7 @@ class Plans:
 
     def plan(self, objects: list[Object], applyset: ApplySet, *, adopt: str) -> Plan:
         assert adopt == "refuse"
-        if self.error:
+        if self.error is not None:
             raise self.error
         self.wanted[applyset.name] = objects
         return Plan(writes=self.changed.get(applyset.name, []), unchanged=list(objects))
