@@ -169,7 +169,7 @@ def main() -> None:
                 "applied_by_others": {"type": "bool", "default": False},
                 "expiry_warning": {"type": "str", "default": "30d"},
                 "fresh_for": {"type": "str", "default": "1d"},
-                "key_max_age": {"type": "str", "default": "never"},
+                "key_max_age": {"type": "str", "default": "never", "no_log": False},
                 "tls_secret": {"type": "str", "default": names.METADATA_TLS_SECRET, "no_log": False},
                 **API_PROXY_ARGUMENT_SPEC,
                 **ADDRESS_ARGUMENT_SPEC,
