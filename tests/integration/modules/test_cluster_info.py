@@ -292,5 +292,5 @@ def test_reads_only_what_others_have_that_bears_on_the_alliance(run: ModuleRunne
     ]
     # The Secret was listed by its metadata alone.
     assert encoded("hidden") not in done.output
-    assert unpack(done.result["state"]["public_ports"]) == {"bar.info-xyz.svc.info.local": [["http", 80, "HTTP"]]}
+    assert unpack(done.result["state"]["public_ports"])["bar.info-xyz.svc.info.local"] == [["http", 80, "HTTP"]]
     assert run("cluster_info", **PLACE).result["state"]["foreign"] == []

@@ -107,7 +107,7 @@ class Plans:
     def __init__(self) -> None:
         self.wanted: dict[str, list[Object]] = {}
         self.changed: dict[str, list[Change]] = {}
-        self.error: AllianceError | None = None
+        self.errors: list[AllianceError] = []
         self.by_anybody = False
 
     def __call__(self, _client: Any, *, by_anybody: bool) -> Plans:
@@ -116,8 +116,8 @@ class Plans:
 
     def plan(self, objects: list[Object], applyset: ApplySet, *, adopt: str) -> Plan:
         assert adopt == "refuse"
-        if self.error is not None:
-            raise self.error
+        for error in self.errors:
+            raise error
         self.wanted[applyset.name] = objects
         return Plan(writes=self.changed.get(applyset.name, []), unchanged=list(objects))
 
@@ -167,7 +167,7 @@ def test_where_others_apply_the_files_it_does_not_matter_who_did(plans: Plans) -
 
 
 def test_what_can_t_be_compared_is_unknown(plans: Plans) -> None:
-    plans.error = AllianceError("the object exists and is not ours")
+    plans.errors.append(AllianceError("the object exists and is not ours"))
     overview = told(Cluster(FEDERATED), NEIGHBOUR)
     assert levels(overview.clusters[0])["drift"] == "unknown"
 
