@@ -141,6 +141,7 @@ GATES = (
         suite=True,
         timeout=75 * MINUTE,
         needs="build",
+        environment={"ALLIANCE_TWO_RUNS": "2"},
     ),
 )
 
