@@ -115,7 +115,7 @@ def test_an_alliance_that_works_is_green(verifier: Verifier) -> None:
         services = [check for check in checks if check["check"] == "service"]
         assert all(check["identity"].startswith(f"spiffe://{domain}/ns/") for check in services)
         assert all(check["ms"] > 0 for check in services)
-        assert sum(check["check"] == "secrecy" for check in checks) == 2
+        assert sum(check["check"] == "secrecy" for check in checks) == 3
         assert sum(check["check"] == "identity" for check in checks) == 4
     ports = {check["name"] for check in done.edge(A, B)} & {f"{HOST}:{port}" for port in (80, 9090, 9000)}
     assert len(ports) == 3, "HTTP, gRPC and TCP"
