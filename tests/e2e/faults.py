@@ -258,7 +258,7 @@ _OPEN = {
         {
             "port": {"number": 15443, "name": "tls-open", "protocol": "TLS"},
             "tls": {"mode": "AUTO_PASSTHROUGH"},
-            "hosts": [f"kubernetes.default.svc.{B}.local"],
+            "hosts": [f"metadata-exporter.{NAMESPACE}.svc.{B}.local"],
         }
     ],
 }

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     FederationMetadata,
@@ -20,6 +21,9 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
     HEALTHCHECK_SERVICE,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import Target
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import Ports
+
+Item = TypeVar("Item")
 
 _GRPC = "grpc"
 
@@ -41,25 +45,42 @@ def targets_of(
     ]
     first = [target for target in found if _is_healthcheck(target.host)][:limit]
     others = [target for target in found if not _is_healthcheck(target.host)]
-    room = limit - len(first)
-    if len(others) > room:
-        others = [others[index * len(others) // room] for index in range(room)] if room else []
-    return (*first, *others), len(found)
+    return (*first, *_even(others, limit - len(first))), len(found)
 
 
 def unpublished_of(
-    document: FederationMetadata, trust_domain: str, namespace: str, *, exporter: bool
+    document: FederationMetadata, trust_domain: str, services: Mapping[str, Ports], *, most: int = 3
 ) -> tuple[Target, ...]:
-    """Ports that exist in every cluster, or with C(exporter) in this one, and are not published there.
+    """Ports of Services that a cluster has and does not publish, which its gateways have to refuse.
 
-    The API server's Service is the one that nobody may reach; the exporter's takes requests of the mesh.
+    C(services): what it has, by C(namespace/name), as service_ports.unpack() returns it. At most C(most), the same each
+    time: the exporter's, which is in the mesh for certain, and of the others such as stand evenly far apart. What has
+    no sidecar can't be passed on to anyway.
     """
     gateways = tuple(sorted(document.ingress_gateways or ()))
-    places = [(f"kubernetes.default.svc.{trust_domain}", 443)]
-    if exporter:
-        places.append((f"{EXPORTER}.{namespace}.svc.{trust_domain}", 8080))
     published = {service.hostname for service in document.public_services}
-    return tuple(Target(host, port, "TCP", gateways) for host, port in places if host not in published)
+    found = sorted(
+        (host, int(port))
+        for place, ports in services.items()
+        if (host := _host(place, trust_domain)) not in published
+        for _name, port, protocol in ports
+        if protocol == "TCP"
+    )
+    first = [place for place in found if place[0].startswith(f"{EXPORTER}.")][:1]
+    others = _even([place for place in found if place not in first], most - len(first))
+    return tuple(Target(host, port, "TCP", gateways) for host, port in (*first, *others))
+
+
+def _host(place: str, trust_domain: str) -> str:
+    namespace, _slash, name = place.partition("/")
+    return f"{name}.{namespace}.svc.{trust_domain}"
+
+
+def _even(items: Sequence[Item], most: int) -> list[Item]:
+    """So many of them at most, evenly far apart."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
 
 
 def forged_identities(trust_domains: Iterable[str]) -> tuple[str, ...]:

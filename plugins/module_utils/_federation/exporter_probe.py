@@ -49,7 +49,7 @@ def probe_exporter(
     base = ProbeResult(cluster, neighbour.name, EXPORTER, DOCUMENT)
     others = [replace(base, check=IDENTITY, name=name) for name in (NO_TOKEN, WRONG_KEY)]
     try:
-        client, proved, own = open_to(neighbour, resource, identity)
+        client, proved, own = open_to(_remembered(neighbour, resource), resource, identity)
     except AllianceError as error:
         return [_failed(base, error), *(replace(other, skipped="its exporter was not reached") for other in others)]
     domain, audience = str(neighbour.trust_domain), proved.cluster_uuid
@@ -71,6 +71,15 @@ def probe_exporter(
     for other, token in zip(others, ("", wrong)):  # noqa: B905
         results.append(_refused(other, partial(client.federation, token, domain)))
     return results
+
+
+def _remembered(neighbour: Neighbour, resource: Object | None) -> Neighbour:
+    """With the endpoint that is in use here, for one whose API knows none any more."""
+    if neighbour.endpoint or resource is None:
+        return neighbour
+    spec = resource.get("spec") or {}
+    ca = neighbour.ca or (spec.get("metadata") or {}).get("clusterCA")
+    return replace(neighbour, endpoint=spec.get("metadataEndpoint"), ca=ca)
 
 
 def _refused(base: ProbeResult, ask: Callable[[], object]) -> ProbeResult:

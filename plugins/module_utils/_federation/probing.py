@@ -29,6 +29,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import (
     ENTRY,
+    SECRECY,
     SERVICE,
     WORKLOAD,
     Known,
@@ -41,6 +42,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
     targets_of,
     unpublished_of,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import unpack
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.pod_exec import ExecError, run_in_pod
@@ -107,10 +109,8 @@ def plan_of(neighbour: Neighbour, resource: Object | None, reader: Reader, limit
     if document is None or not neighbour.trust_domain:
         return None
     targets, of = targets_of(document, wanted=limits.services, limit=limits.most, path=limits.path)
-    state = neighbour.state
-    namespace = state.namespace if state and state.namespace else names.DEFAULT_NAMESPACE
-    ours = state is not None and neighbour.provider == names.PROVIDER_ISTIO
-    unpublished = unpublished_of(document, neighbour.trust_domain, namespace, exporter=ours)
+    services = unpack(neighbour.state.services) if neighbour.state else {}
+    unpublished = unpublished_of(document, neighbour.trust_domain, services)
     forged = forged_identities((neighbour.trust_domain, reader.trust_domain))
     return Plan(targets, unpublished, forged, of)
 
@@ -215,6 +215,9 @@ def _results(
         )
         results.append(judge(target, observed.get(key, Observation(*key, unfinished=True)), known))
     edge = Known(reader.cluster, neighbour.name, str(neighbour.trust_domain))
+    if not plan.unpublished:
+        unknown = "it is not known which services it has and does not publish"
+        results.append(ProbeResult(reader.cluster, neighbour.name, SECRECY, "unpublished services", skipped=unknown))
     return [*results, *(judge_refusal(item, edge) for item in seen if isinstance(item, Refusal))]
 
 

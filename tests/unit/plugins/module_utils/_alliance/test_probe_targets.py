@@ -74,16 +74,24 @@ def test_named_services_alone() -> None:
     assert of == 2
 
 
+SERVICES = {
+    "istio-alliance/metadata-exporter": [["http", 8080, "TCP"], ["http-metrics", 8081, "TCP"]],
+    "xyz/s000": [["http", 80, "TCP"]],
+    "kube-system/kube-dns": [["dns", 53, "UDP"], ["dns-tcp", 53, "TCP"]],
+    **{f"apps/a{number:02}": [["http", 80, "TCP"]] for number in range(40)},
+}
+
+
 def test_what_is_not_published_is_asked_for() -> None:
-    unpublished = unpublished_of(document(), DOMAIN, "istio-alliance", exporter=True)
-    assert [target.sni for target in unpublished] == [
-        f"outbound_.443_._.kubernetes.default.svc.{DOMAIN}",
-        f"outbound_.8080_._.metadata-exporter.istio-alliance.svc.{DOMAIN}",
-    ]
-    ports = [{"name": "https", "port": 443, "protocol": "TLS"}]
-    services = [{"hostname": f"kubernetes.default.svc.{DOMAIN}", "ports": ports}]
-    open_minded = FederationMetadata.from_dict({"ingressGateways": GATEWAYS, "publicServices": services})
-    assert unpublished_of(open_minded, DOMAIN, "istio-alliance", exporter=False) == ()
+    unpublished = unpublished_of(document(), DOMAIN, SERVICES)
+    assert len(unpublished) == 3
+    assert unpublished[0].sni == f"outbound_.8080_._.metadata-exporter.istio-alliance.svc.{DOMAIN}"
+    assert unpublished == unpublished_of(document(), DOMAIN, dict(reversed(SERVICES.items())))
+    everything = unpublished_of(document(), DOMAIN, SERVICES, most=100)
+    assert f"s000.xyz.svc.{DOMAIN}" not in {target.host for target in everything}, "which is published"
+    assert [target.port for target in everything if target.host.startswith("kube-dns")] == [53]
+    assert len(everything) == len(set(everything)) == 43
+    assert unpublished_of(document(), DOMAIN, {}) == ()
 
 
 def test_forged_identities_are_of_both_domains_each_once() -> None:

@@ -86,6 +86,20 @@ def test_all_is_well(exporter: Exporter) -> None:
     assert [result.check for result in results.values()] == ["exporter", "identity", "identity"]
 
 
+def test_one_whose_gateway_is_gone_is_asked_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_at: list[Neighbour] = []
+
+    def opened(neighbour: Neighbour, *_arguments: Any) -> None:
+        asked_at.append(neighbour)
+        raise NeighbourError("no answer", reason="FetchFailed", obj="x")
+
+    monkeypatch.setattr(exporter_probe, "open_to", opened)
+    spec = {"metadataEndpoint": "https://old.example/metadata/", "metadata": {"clusterCA": "THE CA"}}
+    results = probe_exporter("cluster-a", Neighbour("cluster-b"), {"spec": spec}, IDENTITY)
+    assert (asked_at[0].endpoint, asked_at[0].ca) == ("https://old.example/metadata/", "THE CA")
+    assert results[0].blamed == "cluster-b"
+
+
 def test_one_that_tells_everybody_is_found(exporter: Exporter) -> None:
     exporter.everybody = True
     results = asked()

@@ -27,6 +27,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
     written,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import Entry, ProbeResult
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import pack
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation import probing
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.probing import (
@@ -51,7 +52,15 @@ RESOURCE = {"status": {"metadataCache": {"private": OFFER}}}
 STATE = ClusterState(
     "cluster-b",
     "uuid-b",
-    namespace="their-alliance",
+    services=pack(
+        [
+            {
+                "metadata": {"namespace": "their-alliance", "name": "metadata-exporter"},
+                "spec": {"ports": [{"name": "http", "port": 8080}]},
+            },
+            {"metadata": {"namespace": "default", "name": "kubernetes"}, "spec": {"ports": [{"port": 443}]}},
+        ]
+    ),
     roots="THE ROOTS",
     gateways=({"address": "10.0.0.1", "port": 30443},),
     published=({"hostname": HOST, "ports": PORTS},),
@@ -114,16 +123,20 @@ def test_the_plan_is_what_the_cluster_learnt() -> None:
     assert made.names() == [f"{HOST}:80"]
     assert made.of == 1
     assert [target.host for target in made.unpublished] == [
-        "kubernetes.default.svc.cluster-b.local",
         "metadata-exporter.their-alliance.svc.cluster-b.local",
+        "kubernetes.default.svc.cluster-b.local",
     ]
     assert [identity.split("/")[2] for identity in made.forged] == ["cluster-b.local", "cluster-a.local"]
 
 
-def test_of_a_platform_the_exporter_is_not_asked_for() -> None:
-    made = plan_of(replace(NEIGHBOUR, provider="deckhouse"), RESOURCE, READER, Limits())
+def test_what_is_not_published_is_not_known_of_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = replace(NEIGHBOUR, state=None)
+    made = plan_of(stranger, RESOURCE, READER, Limits())
     assert made is not None
-    assert len(made.unpublished) == 1
+    assert made.unpublished == ()
+    results = probed(monkeypatch, Pod(SEEN), stranger, plan=made)
+    (secrecy,) = [result for result in results if result.check == "secrecy"]
+    assert secrecy.skipped
 
 
 @pytest.mark.parametrize("resource", [None, {}, {"status": {"metadataCache": {"private": "nonsense"}}}])
