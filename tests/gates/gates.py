@@ -71,6 +71,8 @@ def pytest(python: str, folder: str, *arguments: str) -> tuple[str, ...]:
     return (python, "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}", *arguments, folder)
 
 
+# End-to-end tests that are not part of the gate: `make long` runs them.
+_LONG = ("test_06_two_runs", "test_07_rotation", "test_11_secrets", "test_12")
 # Two files at a time, each by one process: most of their time is waiting for servers.
 _TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
 
@@ -135,13 +137,12 @@ GATES = (
     ),
     Gate(
         "e2e",
-        # A rotation under load, and the faults that verify.yml has to name: `make long`, until they are steady.
-        pytest(PYTHON, "tests/e2e", "--ignore-glob=*/test_07_*", "--ignore-glob=*/test_12_*"),
+        # `make long`, until they are known to be steady: two runs at once, a rotation under load, secrets, faults.
+        pytest(PYTHON, "tests/e2e", *(f"--ignore-glob=*/{name}*" for name in _LONG)),
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=75 * MINUTE,
         needs="build",
-        environment={"ALLIANCE_TWO_RUNS": "2"},
     ),
 )
 
