@@ -71,8 +71,14 @@ def pytest(python: str, folder: str, *arguments: str) -> tuple[str, ...]:
     return (python, "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}", *arguments, folder)
 
 
-# End-to-end tests that are not part of the gate: `make long` runs them.
-_LONG = ("test_06_two_runs", "test_07_rotation", "test_11_secrets", "test_12")
+def _without(*files: str) -> list[str]:
+    """The arguments that leave out files whose names begin so."""
+    return [f"--ignore-glob=*/{name}*" for name in files]
+
+
+# Tests that are not part of the gates yet: `make long` runs them.
+_LONG_INTEGRATION = ("test_rendering", "test_plan_and_run", "test_faults")
+_LONG_E2E = ("test_06_two_runs", "test_07_rotation", "test_11_secrets", "test_12")
 # Two files at a time, each by one process: most of their time is waiting for servers.
 _TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
 
@@ -119,13 +125,11 @@ GATES = (
     ),
     Gate(
         "integration",
-        pytest(PYTHON, "tests/integration", *_TWO_FILES),
+        pytest(PYTHON, "tests/integration", *_without(*_LONG_INTEGRATION), *_TWO_FILES),
         "modules and exporter against real API servers",
         suite=True,
         timeout=45 * MINUTE,
         needs="build",
-        # `make long` makes them as many as they are by themselves.
-        environment={"ALLIANCE_FAULT_RUNS": "100", "ALLIANCE_PLAN_CHANGES": "10"},
     ),
     Gate(
         "wire",
@@ -137,8 +141,7 @@ GATES = (
     ),
     Gate(
         "e2e",
-        # `make long`, until they are known to be steady: two runs at once, a rotation under load, secrets, faults.
-        pytest(PYTHON, "tests/e2e", *(f"--ignore-glob=*/{name}*" for name in _LONG)),
+        pytest(PYTHON, "tests/e2e", *_without(*_LONG_E2E)),
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=75 * MINUTE,

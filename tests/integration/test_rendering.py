@@ -155,7 +155,12 @@ def world(make_neighbour: Callable[..., Neighbour], tmp_path_factory: pytest.Tem
                 "alliance_metadata_ca": option["metadata_ca"],
                 "alliance_root_fingerprints": neighbour.fingerprints,
             }
-        settings = {"metadata_exporter_image": "exporter:1", "external_neighbour_directory": ""}
+        # Timestamps are not renewed while writes are counted.
+        settings = {
+            "metadata_exporter_image": "exporter:1",
+            "external_neighbour_directory": "",
+            "alliance_status_refresh": 86400,
+        }
         write_inventory(folder, hosts, **settings)
         with at_work(Controllers(admin)):
             yield World(plane, admin, neighbours, folder)
