@@ -235,7 +235,7 @@ def test_what_a_neighbour_s_own_api_says_is_held_against_what_is_known(
     assert edge(done, one).level == "unknown"
     told = edge(done, two)
     assert codes(told) == ["gateways-behind", "imports-behind", "roots-behind"]
-    assert (levels(told)["identity"], levels(told)["imports"], told.level) == ("warning", "warning", "error")
+    assert (levels(told)["identity"], levels(told)["imports"], told.level) == ("warning", "error", "error")
 
 
 def test_a_neighbour_whose_gateway_is_gone_is_no_green_edge(
