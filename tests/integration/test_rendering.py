@@ -155,13 +155,9 @@ def world(make_neighbour: Callable[..., Neighbour], tmp_path_factory: pytest.Tem
                 "alliance_metadata_ca": option["metadata_ca"],
                 "alliance_root_fingerprints": neighbour.fingerprints,
             }
-        # Timestamps are not renewed while writes are counted.
-        settings = {
-            "metadata_exporter_image": "exporter:1",
-            "external_neighbour_directory": "",
-            "alliance_status_refresh": 86400,
-        }
-        write_inventory(folder, hosts, **settings)
+        settings = {"metadata_exporter_image": "exporter:1", "external_neighbour_directory": ""}
+        # No timestamp is renewed meanwhile, however slow the machine is.
+        write_inventory(folder, hosts, alliance_status_refresh=86400, **settings)
         with at_work(Controllers(admin)):
             yield World(plane, admin, neighbours, folder)
         client.close()
