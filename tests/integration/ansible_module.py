@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import WRITE_LEASE
 
+from tests.ansible_commands import run_ansible
 from tests.gates.cycle import Step
 from tests.lab.controlplane import ControlPlane
 
@@ -61,8 +61,8 @@ class ModuleRunner:
     ) -> ModuleRun:
         """Run it once. A failure that was not announced by C(fails) fails the test. C(verbose) shows options."""
         seen = len(self.requests())
-        command = self.command(module, check=check, **arguments) + (["-vvv"] if verbose else [])
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=120)
+        options = [*self.options(module, check=check, **arguments), *(["-vvv"] if verbose else [])]
+        done = run_ansible("ansible", options, environment())
         output = done.stdout + done.stderr
         assert "localhost | " in output, output
         result = _result(output)
@@ -70,10 +70,14 @@ class ModuleRunner:
         return ModuleRun(result, tuple(_writes(self.requests()[seen:])), output)
 
     def command(self, module: str, *, check: bool = False, **arguments: Any) -> list[str]:
-        """The command that runs it; its environment is environment()."""
+        """The command that runs it in a process of its own; its environment is environment()."""
+        return [sys.executable, "-m", "ansible", "adhoc", *self.options(module, check=check, **arguments)]
+
+    def options(self, module: str, *, check: bool = False, **arguments: Any) -> list[str]:
+        """What ansible is called with."""
         arguments = {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"meshalliance.istio.{module}"]
-        return [*command, "-a", json.dumps(arguments), "--diff", *(["--check"] if check else [])]
+        options = ["localhost", "-m", f"meshalliance.istio.{module}", "-a", json.dumps(arguments), "--diff"]
+        return [*options, *(["--check"] if check else [])]
 
     def requests(self) -> list[dict[str, Any]]:
         """All requests of modules so far, as audit events."""
@@ -106,10 +110,7 @@ def run_playbook(folder: Path, inventory: Mapping[str, Any], tasks: list[dict[st
     (folder / "inventory.yml").write_text(yaml.safe_dump(dict(inventory)))
     play = {"name": "Test", "hosts": "all", "gather_facts": False, "tasks": tasks}
     (folder / "playbook.yml").write_text(yaml.safe_dump([play], sort_keys=False))
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "inventory.yml", "playbook.yml", *options]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=environment(), check=False, timeout=120
-    )
+    done = run_ansible("ansible-playbook", ["-i", "inventory.yml", "playbook.yml", *options], environment(), folder)
     return done.stdout + done.stderr
 
 

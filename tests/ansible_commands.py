@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, The meshalliance.istio authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs ansible and ansible-playbook as users do, but for the second that each start takes for imports.
+
+Each command is a fork of a process that has ansible's command line imported; modules are packed, copied and started by
+ansible as ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.forking import Ended, ForkServer, Job, serve
+
+# No command may take longer.
+LIMIT_SECONDS = 120
+
+
+class AnsibleCommands:
+    """Call it to run a command. All share ansible's settings of the first one: it reads them at import."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, str] = {}
+        self._server = ForkServer("tests.ansible_commands", lambda: {**os.environ, **self._settings})
+
+    def __call__(
+        self, program: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+    ) -> Ended:
+        """Run C(program) ("ansible" or "ansible-playbook") in C(folder); without one, in the current folder."""
+        settings = {name: value for name, value in environment.items() if name.startswith("ANSIBLE_")}
+        self._settings = self._settings or settings
+        assert self._settings == settings, "the settings have changed"
+        return self._server.run(
+            {
+                "arguments": [program, *arguments],
+                "environment": dict(environment),
+                "folder": str((folder or Path()).absolute()),
+            }
+        )
+
+
+run_ansible = AnsibleCommands()
+
+
+def _run(job: Job) -> None:
+    # Not at the top: whoever runs commands does not import ansible's command line for it.
+    from ansible.cli.adhoc import AdHocCLI
+    from ansible.cli.playbook import PlaybookCLI
+
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    os.chdir(job["folder"])
+    programs = {"ansible": AdHocCLI, "ansible-playbook": PlaybookCLI}
+    programs[job["arguments"][0]].cli_executor(job["arguments"])
+
+
+if __name__ == "__main__":
+    import ansible.cli.adhoc
+    import ansible.cli.playbook  # noqa: F401
+
+    serve(_run, LIMIT_SECONDS)
