@@ -19,8 +19,8 @@ description:
     itself, so an interrupted one goes on where it was.
   - It makes the stage so and nothing more. That the next one may follow has to be proved before, which the role
     C(root_rotation) does with M(meshalliance.istio.proxy_trust_wait).
-  - It changes the Secret C(cacerts) in Istio's root namespace and restarts istiod by an annotation on its pods. A
-    rotation is kept in the Secret C(alliance-root-rotation) there.
+  - It changes the Secret C(cacerts) in Istio's root namespace and restarts istiod by deleting all its pods at once, for
+    which it needs the right to delete pods there. A rotation is kept in the Secret C(alliance-root-rotation) there.
   - Private keys never leave the module's process and the cluster.
 options:
   state:

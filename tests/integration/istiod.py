@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An istiod on an API server that runs nothing: its Deployment's pods are replaced, and the new one reads its CA.
+"""An istiod on an API server that runs nothing: its pod is replaced when it is gone, and the new one reads its CA.
 
 What matters of the real one: it reads the Secret with its CA when it starts, and hands out the roots in it by a
 ConfigMap.
@@ -22,6 +22,8 @@ Object = dict[str, Any]
 NAME = "istiod"
 LABELS = {"app": "istiod"}
 PAUSE_SECONDS = 0.1
+# It has settled since.
+LONG_AGO = "2026-01-01T00:00:00Z"
 
 
 class SimulatedIstiod:
@@ -48,35 +50,18 @@ class SimulatedIstiod:
             thread.join(timeout=30)
 
     def _run(self) -> None:
-        started: Any = object()
-        observed = 0
         while not self._ended.wait(PAUSE_SECONDS):
-            deployment = self._admin.get("Deployment", self._namespace, NAME, "apps/v1")
-            assert deployment is not None
-            annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-            generation = deployment["metadata"]["generation"]
-            if annotations != started:
-                self._restart(annotations)
-                started = annotations
-            if generation != observed:
-                # Also where it was changed and changed back between two looks.
-                self._observed(generation)
-                observed = generation
+            if self._admin.get("Pod", self._namespace, f"{NAME}-{self._number}") is None:
+                self._start()
 
-    def _restart(self, annotations: dict[str, str]) -> None:
-        before = f"{NAME}-{self._number}"
+    def _start(self) -> None:
         self._number += 1
         pod = self._object("Pod", f"{NAME}-{self._number}")
-        pod["metadata"].update(labels=LABELS, annotations=annotations)
+        pod["metadata"]["labels"] = LABELS
         self._admin.apply({**pod, "spec": {"containers": [{"name": "discovery", "image": "istiod"}]}})
         self._hand_out()
-        if self._number > 1:
-            self._admin.delete("Pod", self._namespace, before)
-
-    def _observed(self, generation: int) -> None:
-        one = {"observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
-        status = {**self._object("Deployment", NAME, "apps/v1"), "status": {**one, "readyReplicas": 1}}
-        self._admin.apply(status, subresource="status")
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": LONG_AGO}
+        self._admin.apply({**pod, "status": {"phase": "Running", "conditions": [ready]}}, subresource="status")
 
     def _hand_out(self) -> None:
         found = self._admin.get("Secret", self._namespace, "cacerts") or self._admin.get(

@@ -34,7 +34,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.istio_settings import IstioRevision
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.rotation import Configuration, Signing
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds, mesh_ca
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube import istiod_restart, kinds, mesh_ca
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset import Applier, Change
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import WaitTimeoutError
@@ -208,13 +208,13 @@ class Rotation:
         digest = _digest(record, place)
         name = observed.istiod.deployment
         deployment = self.client.get(kinds.DEPLOYMENT, name, self.namespace)
-        started = mesh_ca.started_with(deployment) if deployment else None
-        if started is None and place == stages.ORIGINAL:
+        started = istiod_restart.started_with(deployment) if deployment else None
+        if started == digest or (started is None and place == stages.ORIGINAL):
             return
-        self._write(mesh_ca.restart_manifest(self.namespace, name, digest))
         if not self._planning:
-            mesh_ca.wait_restarted(self.client, self.namespace, name, digest, self._patience.restart, pause=self._pause)
+            istiod_restart.restart(self.client, self.namespace, name, self._patience.restart, pause=self._pause)
             self._wait_for_roots(_roots(record, place))
+        self._write(istiod_restart.started_manifest(self.namespace, name, digest))
 
     def _wait_for_roots(self, roots: tuple[str, ...]) -> None:
         """Until istiod hands out these roots in this order: the proof that it was started with what was written."""

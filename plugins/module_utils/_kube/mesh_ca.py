@@ -2,17 +2,15 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Secrets that istiod takes its CA from, the one in which a rotation is kept, and restarts of istiod.
+"""The Secrets that istiod takes its CA from, and the one in which a rotation is kept.
 
 istiod signs with the Secret C(cacerts) where there is one, else with C(istio-ca-secret), which it makes itself
-(pilot/pkg/bootstrap/istio_ca.go). It reads C(cacerts) surely only when it starts. An annotation on its pods says with
-which CA they were started, so that an interrupted restart is seen and made up for.
+(pilot/pkg/bootstrap/istio_ca.go). It reads C(cacerts) surely only when it starts.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +20,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError, CertificateError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import WaitTimeoutError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.secrets import read_secret, secret_manifest
-from ansible_collections.meshalliance.istio.plugins.module_utils._kube.waiting import wait_until_ready
 
 Object = dict[str, Any]
 
@@ -34,9 +30,7 @@ RECORD = names.ROOT_ROTATION_RECORD
 SERIAL_ANNOTATION = "meshalliance.istio/root-rotation-serial"
 SOURCE_ANNOTATION = "meshalliance.istio/root-rotation-original"
 FINISHED_ANNOTATION = "meshalliance.istio/root-rotation-finished"
-STARTED_WITH_ANNOTATION = "meshalliance.istio/signing-ca"
 _OLD, _NEW = "old-", "new-"
-_PAUSE_SECONDS = 1.0
 # What istiod puts into a C(cacerts) that it makes itself, and cert-manager on a Secret that it keeps.
 _GENERATED_KEY = "istio-generated"
 _CERT_MANAGER = "cert-manager.io/"
@@ -156,65 +150,6 @@ def record_manifest(namespace: str, record: Record) -> Object:
 def plugged_manifest(namespace: str, ca: SigningCa, roots: tuple[str, ...]) -> Object:
     """The Secret C(cacerts). It is Istio's: nothing marks it as ours, for it has to outlive the alliance."""
     return secret_manifest(namespace, PLUGGED_IN, ca.values(roots))
-
-
-def restart_manifest(namespace: str, deployment: str, digest: str) -> Object:
-    """What of istiod's Deployment has to be so for pods that were started with a CA."""
-    template = {"metadata": {"annotations": {STARTED_WITH_ANNOTATION: digest}}}
-    return {
-        "apiVersion": kinds.DEPLOYMENT.api_version,
-        "kind": kinds.DEPLOYMENT.kind,
-        "metadata": {"name": deployment, "namespace": namespace},
-        "spec": {"template": template},
-    }
-
-
-def started_with(deployment: Mapping[str, Any]) -> str | None:
-    """The digest of the CA that the pods of a Deployment are to be started with; None when none was ever named."""
-    annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-    return annotations.get(STARTED_WITH_ANNOTATION)
-
-
-def wait_restarted(
-    client: Client,
-    namespace: str,
-    name: str,
-    digest: str,
-    timeout: float,
-    *,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Wait until every pod of istiod was started with a CA, and the others are gone, also those that only end yet.
-
-    Raises WaitTimeoutError after C(timeout) seconds.
-    """
-    deadline = clock() + timeout
-    deployment = client.get(kinds.DEPLOYMENT, name, namespace)
-    if deployment is None:
-        raise AllianceError("it is gone", cluster=client.cluster, obj=f"Deployment {namespace}/{name}")
-    wait_until_ready(client, [deployment], timeout)
-    labels = deployment["spec"]["selector"].get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    while True:
-        pods = client.list(kinds.POD, namespace, label_selector=selector).items
-        old = sorted(str(pod["metadata"]["name"]) for pod in pods if _outdated(pod, digest))
-        if not old:
-            return
-        if clock() >= deadline:
-            raise WaitTimeoutError(
-                f"pods of before still run: {', '.join(old)}",
-                cluster=client.cluster,
-                obj=f"Deployment {namespace}/{name}",
-                remedy=f"see why they don't end, or raise wait_timeout (now {timeout:g} s)",
-            )
-        pause(_PAUSE_SECONDS)
-
-
-def _outdated(pod: Mapping[str, Any], digest: str) -> bool:
-    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-        return False
-    return bool((pod["metadata"].get("annotations") or {}).get(STARTED_WITH_ANNOTATION) != digest)
 
 
 def _authority(client: Client, values: Mapping[str, str], place: str) -> SigningCa:

@@ -45,7 +45,7 @@ CHANGED = 3  # after one run in so many something else is asked for than what wa
 WAITED = 5  # after one run in so many its Lease is waited for, if it could not give it back
 # Pauses between looks are no part of what is tested.
 QUICK: Settings = {
-    "_kube.mesh_ca": {"_PAUSE_SECONDS": 0.05},
+    "_kube.istiod_restart": {"_PAUSE_SECONDS": 0.05},
     "_federation.rotation": {"_PAUSE_SECONDS": 0.05},
     "_federation.proxy_proof": {"PAUSE_SECONDS": 0.05},
 }
