@@ -84,6 +84,9 @@ PLAYBOOKS: Mapping[str, Shown] = {
     ),
 }
 
+# The others are for `make long`.
+EVERYDAY = ("federate.yml", "status.yml")
+
 
 def test_no_playbook_is_left_out() -> None:
     assert {path.name for path in (CHECKOUT / "playbooks").glob("*.yml")} == set(PLAYBOOKS)
@@ -109,7 +112,10 @@ class Run:
     secrets: Secrets
 
 
-@pytest.fixture(scope="module", params=PLAYBOOKS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.long) for name in PLAYBOOKS],
+)
 def run(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Each playbook after the other."""
     shown = PLAYBOOKS[request.param]

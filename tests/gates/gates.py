@@ -77,8 +77,9 @@ def _without(*files: str) -> list[str]:
 
 
 # Tests that are not part of the gates yet: `make long` runs them.
-_LONG_INTEGRATION = ("test_rendering", "test_plan_and_run", "test_faults")
-_LONG_E2E = ("test_06_two_runs", "test_07_rotation", "test_11_secrets", "test_12")
+_LONG_INTEGRATION = ("test_rendering", "test_plan_and_run")
+_LONG_E2E = ("test_12",)
+_NOT_LONG = ("-m", "not long")
 # Two files at a time, each by one process: most of their time is waiting for servers.
 _TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
 
@@ -125,11 +126,12 @@ GATES = (
     ),
     Gate(
         "integration",
-        pytest(PYTHON, "tests/integration", *_without(*_LONG_INTEGRATION), *_TWO_FILES),
+        pytest(PYTHON, "tests/integration", *_without(*_LONG_INTEGRATION), *_NOT_LONG, *_TWO_FILES),
         "modules and exporter against real API servers",
         suite=True,
         timeout=45 * MINUTE,
         needs="build",
+        environment={"ALLIANCE_FAULT_RUNS": "40"},
     ),
     Gate(
         "wire",
@@ -141,11 +143,12 @@ GATES = (
     ),
     Gate(
         "e2e",
-        pytest(PYTHON, "tests/e2e", *_without(*_LONG_E2E)),
+        pytest(PYTHON, "tests/e2e", *_without(*_LONG_E2E), *_NOT_LONG),
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=75 * MINUTE,
         needs="build",
+        environment={"ALLIANCE_TWO_RUNS": "3"},
     ),
 )
 
