@@ -168,6 +168,10 @@ def _hide_secrets(module: ClusterModule) -> None:
 def _served(module: ClusterModule, client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     """The definitions, without those that are only wanted where their kind is known; and which kinds were left out."""
     optional = frozenset(module.params["when_served"])
+    if optional:
+        # What the same call defines is known to the cluster when its turn comes.
+        definitions = [item for item in module.params["definitions"] if item.get("kind") == "CustomResourceDefinition"]
+        client.learn(definitions)
     wanted: list[dict[str, Any]] = []
     unknown: set[str] = set()
     for definition in module.params["definitions"]:
