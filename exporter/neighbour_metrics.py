@@ -6,7 +6,8 @@
 """Figures of neighbours, made when they are asked for: who is gone is in none of them.
 
 The labels of a neighbour are names of resources that the cluster's own administrators made, and fixed words. Where the
-Deckhouse Kubernetes Platform has a figure, its name, labels and values are used.
+Deckhouse Kubernetes Platform has a figure, its name, labels and values are used; two of those labels are what a
+neighbour says of itself, checked when it was read: its clusterUUID, which was proved, and its API's host.
 """
 
 from __future__ import annotations

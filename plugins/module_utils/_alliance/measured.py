@@ -23,7 +23,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts
 
 MEASURED_PATH = "/status"
 MEASURED_PORT = 8081
-MAX_MEASURED_BYTES = 1024 * 1024
+MAX_MEASURED_BYTES = 8 * 1024 * 1024
 _FORMAT = 1
 _MOST_NEIGHBOURS = 4096
 # What is older than some intervals, and this many seconds, tells nothing of now.
