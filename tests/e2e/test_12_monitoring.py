@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.exporters
 from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B, Run
 from .faults import patched
 from .test_02_publishing import until
+from tests.definitions import definition
 from tests.lab.layout import ClusterLayout
 from tests.monitoring.files import dashboard_queries
 from tests.monitoring.prometheus import Prometheus, Target, client_files
@@ -47,10 +46,34 @@ def replicas(alliance: Alliance, cluster: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def prometheus(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def operator(alliance: Alliance) -> Iterator[None]:
+    """Prometheus' operator has been installed in cluster-a, and in no other."""
+    kinds = [definition(kind, GROUP) for kind in ("PodMonitor", "PrometheusRule")]
+    names = [item["metadata"]["name"] for item in kinds]
+    alliance.apply(A, *kinds)
+    alliance.kubectl(A, "wait", "--for=condition=Established", "--timeout=60s", "crd", *names)
+    yield
+    alliance.kubectl(A, "delete", "crd", *names)
+
+
+@pytest.fixture(scope="module")
+def installed(alliance: Alliance, operator: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that is asked for all of it. Other tests may have parted the clusters: it joins them, too."""
+    more = tmp_path_factory.mktemp("asked") / "variables.json"
+    more.write_text(json.dumps(ASKED_FOR))
+    run = alliance.run("-e", f"@{more}")
+    assert run.status == 0, run.output
+    return run
+
+
+def monitored(run: Run, cluster: str, action: str) -> set[tuple[str, str]]:
+    """What of it a run made, or removed."""
+    return {(kind, name) for did, kind, _namespace, name in run.objects(cluster) if did == action} & MADE
+
+
+@pytest.fixture(scope="module")
+def prometheus(alliance: Alliance, installed: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """It reaches the pods through the API servers."""
-    # Other tests may have parted them.
-    alliance.converge()
     folder = tmp_path_factory.mktemp("prometheus")
     targets = []
     for cluster in CLUSTERS:
@@ -60,6 +83,18 @@ def prometheus(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> 
             targets.append(Target(server, {"cluster": cluster, "namespace": NAMESPACE, "pod": pod}, path, files))
     with Prometheus(folder, targets, interval=2) as found:
         yield found
+
+
+def test_what_is_asked_for_is_installed_where_it_can_be(alliance: Alliance, installed: Run) -> None:
+    assert monitored(installed, A, "created") == MADE
+    assert monitored(installed, B, "created") == {("ConfigMap", "meshalliance-dashboard")}
+    assert "PodMonitor.monitoring.coreos.com, PrometheusRule.monitoring.coreos.com is asked for" in installed.output
+    rule = alliance.get(A, "prometheusrule", "-n", NAMESPACE, "meshalliance")
+    annotations = rule["spec"]["groups"][0]["rules"][0]["annotations"]
+    assert "{{ $labels.neighbour }}" in annotations["summary"]
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    dashboard = alliance.get(A, "configmap", "-n", NAMESPACE, "meshalliance-dashboard")
+    assert "{{neighbour}}" in dashboard["data"]["meshalliance.json"]
 
 
 def test_every_exporter_gets_through_to_its_neighbour(alliance: Alliance, prometheus: Prometheus) -> None:
@@ -104,51 +139,8 @@ def test_a_gateway_that_stops_is_seen_and_its_return_too(alliance: Alliance, pro
     until(lambda: said(alliance, A, B) == "ok", "the status says so, too")
 
 
-def definition(kind: str) -> dict[str, Any]:
-    """As Prometheus' operator would bring it, for objects of any content."""
-    plural = f"{kind.lower()}s"
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"plural": plural, "singular": kind.lower(), "kind": kind}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
-        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-
-
-@pytest.fixture
-def operator(alliance: Alliance) -> Iterator[None]:
-    """Prometheus' operator has been installed in cluster-a, and in no other."""
-    kinds = [definition(kind) for kind in ("PodMonitor", "PrometheusRule")]
-    names = [item["metadata"]["name"] for item in kinds]
-    alliance.apply(A, *kinds)
-    alliance.kubectl(A, "wait", "--for=condition=Established", "--timeout=60s", "crd", *names)
-    yield
-    alliance.kubectl(A, "delete", "crd", *names)
-
-
-def test_what_is_asked_for_is_installed_where_it_can_be_and_removed(
-    alliance: Alliance, operator: None, tmp_path: Path
-) -> None:
-    def monitored(run: Run, cluster: str, action: str) -> set[tuple[str, str]]:
-        made = {(kind, name) for did, kind, _namespace, name in run.objects(cluster) if did == action}
-        return made & MADE
-
-    more = tmp_path / "variables.json"
-    more.write_text(json.dumps(ASKED_FOR))
-    run = alliance.run("-e", f"@{more}")
+def test_what_is_not_asked_for_any_more_is_removed(alliance: Alliance) -> None:
+    """In cluster-a; one run for both would take longer, and show no more."""
+    run = alliance.run("--limit", A)
     assert run.status == 0, run.output
-    assert monitored(run, A, "created") == MADE
-    assert monitored(run, B, "created") == {("ConfigMap", "meshalliance-dashboard")}
-    assert "PodMonitor.monitoring.coreos.com, PrometheusRule.monitoring.coreos.com is asked for" in run.output
-    rule = alliance.get(A, "prometheusrule", "-n", NAMESPACE, "meshalliance")
-    annotations = rule["spec"]["groups"][0]["rules"][0]["annotations"]
-    assert "{{ $labels.neighbour }}" in annotations["summary"]
-    assert rule["metadata"]["labels"]["release"] == "prometheus"
-    dashboard = alliance.get(A, "configmap", "-n", NAMESPACE, "meshalliance-dashboard")
-    assert "{{neighbour}}" in dashboard["data"]["meshalliance.json"]
-    gone = alliance.converge()
-    assert monitored(gone, A, "deleted") == MADE
-    assert monitored(gone, B, "deleted") == {("ConfigMap", "meshalliance-dashboard")}
+    assert monitored(run, A, "deleted") == MADE

@@ -19,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
     Contents,
 )
 
+from tests.definitions import definition
 from tests.gates.cycle import Step, cycle
 from tests.integration.ansible_module import Cycle, ModuleRunner, environment
 from tests.integration.conftest import Admin
@@ -269,22 +270,9 @@ def test_fields_of_others_stay_and_removed_fields_go(run: ModuleRunner, admin: A
     assert admin.data("ConfigMap", HERE, "shared") == {"a": "1", "theirs": "3"}
 
 
-def definition(kind: str) -> dict[str, Any]:
-    """A CustomResourceDefinition for objects of any content."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"plural": f"{kind.lower()}s", "singular": kind.lower(), "kind": kind}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names['plural']}.tests.example.com"},
-        "spec": {"group": "tests.example.com", "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-
-
 def test_a_definition_and_its_objects_in_one_call(run: ModuleRunner, admin: Admin) -> None:
     """The objects are written when the API server serves their kind; a plan knows it before."""
-    crd = definition("Star")
+    crd = definition("Star", "tests.example.com")
     api_version = "tests.example.com/v1"
     star = {"apiVersion": api_version, "kind": "Star", "metadata": {"name": "one", "namespace": HERE}, "size": 3}
     expected = {("created", "CustomResourceDefinition", "stars.tests.example.com"), ("created", "Star", "one")}
@@ -311,7 +299,7 @@ def test_what_is_only_wanted_where_its_kind_is_known(run: ModuleRunner, admin: A
         assert "Moon.tests.example.com is asked for and not known there" in done.output
         assert done.result["counts"]["created"] == 2
     assert run("applyset", **arguments).writes == ()
-    run("applyset", definitions=[definition("Moon")], wait=True)
+    run("applyset", definitions=[definition("Moon", "tests.example.com")], wait=True)
     done = run("applyset", **arguments)
     assert ("created", "Moon", "one") in done.objects
     assert done.result["not_served"] == []
