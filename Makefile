@@ -5,7 +5,7 @@ VENV := .venv/bin
 GATES := $(VENV)/python -m tests.gates.run
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-oldest venv-bench demo demo-multicluster test long lab lab-down lab-status bench lint sanity unit page integration wire e2e
+.PHONY: help venv venv-oldest venv-bench demo demo-multicluster test long lab lab-down lab-status bench lint sanity unit page monitoring integration wire e2e
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ unit: venv-oldest ## Unit tests under the newest and the oldest ansible-core
 
 page: venv ## The HTML page in a headless Chromium
 	@$(GATES) page
+
+monitoring: venv ## Alerts and dashboard, with Debian's promtool
+	@$(GATES) monitoring
 
 integration: venv ## Modules and exporter against real API servers
 	@$(GATES) integration

@@ -14,10 +14,11 @@ _MOST_BYTES = 8192
 
 
 class KeyFile:
-    """A small text file that is read again only when it was replaced."""
+    """A small text file that is read again only when it was replaced; C(most) of its bytes count."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, most: int = _MOST_BYTES) -> None:
         self._path = Path(path)
+        self._most = most
         self._stamp: tuple[int, int, int] | None = None
 
     def changed(self) -> bool:
@@ -29,7 +30,7 @@ class KeyFile:
         stamp = self._look()
         try:
             with self._path.open("rb") as file:
-                text = file.read(_MOST_BYTES).decode("ascii", "replace")
+                text = file.read(self._most).decode("ascii", "replace")
         except OSError:
             text = ""
         self._stamp = stamp

@@ -40,9 +40,11 @@ class Options:
     api_host: str
     public_key_file: str
     key_change_file: str
+    certificate_file: str
     listen_address: str
     port: int
     metrics_port: int
+    probe_interval: float
     gateway_service: str
     identity: str
     drain_seconds: float
@@ -76,9 +78,11 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] | None = None
         api_host=given.api_host,
         public_key_file=given.public_key_file,
         key_change_file=given.key_change_file,
+        certificate_file=given.certificate_file,
         listen_address=given.listen_address,
         port=given.port,
         metrics_port=given.metrics_port,
+        probe_interval=given.probe_interval,
         gateway_service=given.gateway_service,
         identity=given.identity,
         drain_seconds=given.drain_seconds,
@@ -126,9 +130,15 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "/etc/alliance-authn/key-change.jwt",
         "what the key of before says of the public key, while it is rotated; there is none otherwise",
     )
+    add(
+        "certificate-file",
+        "/etc/alliance-metadata-tls/tls.crt",
+        "the certificate of the metadata endpoint, mounted alone; only its end is told",
+    )
     add("listen-address", "", "address of both ports; default: all, IPv4 and IPv6")
     add("port", "8080", "port of the documents and of the health checks", type=_port)
-    add("metrics-port", "8081", "port of /metrics", type=_port)
+    add("metrics-port", "8081", "port of /metrics and /status", type=_port)
+    add("probe-interval", "60", "seconds between two probes of the neighbours; 0: none", type=_interval)
     add("gateway-service", INGRESSGATEWAY, "Service of the alliance's ingress gateway")
     add("identity", socket.gethostname(), "name of this replica in the Lease; default: the host's name")
     add("drain-seconds", "5", "how long to answer on after SIGTERM, while clients turn elsewhere", type=_seconds)
@@ -142,6 +152,13 @@ def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{number} is not a port")
+    return number
+
+
+def _interval(text: str) -> float:
+    number = float(text)
+    if number != 0 and not 1 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is neither 0 nor between 1 and 3600 seconds")
     return number
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     ADVERTISE_CONFIGMAP,
     EXPORTER,
+    FEDERATION_GROUP,
     PUBLISHED_GATEWAY,
     REMOTE_METADATA_SECRET,
     ROOT_CONFIGMAP,
@@ -32,6 +33,7 @@ def cluster_rules() -> list[Rule]:
         {"apiGroups": [""], "resources": ["services"], "verbs": _FOLLOW},
         {"apiGroups": [""], "resources": ["nodes"], "verbs": _FOLLOW},
         {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+        {"apiGroups": [FEDERATION_GROUP], "resources": ["istiofederations", "istiomulticlusters"], "verbs": _FOLLOW},
     ]
 
 

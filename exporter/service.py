@@ -23,12 +23,15 @@ from ansible_collections.meshalliance.istio.exporter.keeper import Keeper
 from ansible_collections.meshalliance.istio.exporter.leadership import Leadership
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER, configure
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
+from ansible_collections.meshalliance.istio.exporter.neighbour_metrics import NeighbourCollector
 from ansible_collections.meshalliance.istio.exporter.options import Options, parse
+from ansible_collections.meshalliance.istio.exporter.prober import Prober
 from ansible_collections.meshalliance.istio.exporter.publisher import Publisher
 from ansible_collections.meshalliance.istio.exporter.sources import Sources
 from ansible_collections.meshalliance.istio.exporter.version import collection_version
-from ansible_collections.meshalliance.istio.exporter.web import Application
+from ansible_collections.meshalliance.istio.exporter.web import Application, measured_application
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import MEASURED_PATH
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 
 if TYPE_CHECKING:
@@ -92,11 +95,20 @@ class Exporter:
             stale=self._sources.files_changed,
             refresh=self._publisher.poke,
         )
+        sources = self._sources
+        self._prober = Prober(sources.neighbours, sources.identity, options.probe_interval)
+        self._metrics.registry.register(
+            NeighbourCollector(sources.neighbours, self._prober.measured, self._prober.counts, sources.own_ends)
+        )
         self._metrics.ready.set_function(lambda: float(not self._health.not_ready()))
         application = Application(lambda: self._publisher.view, self._health, self._metrics)
         self._documents = HttpServer(application, options.listen_address, options.port, threads=4, name="documents")
         figures: WSGIApplication = DispatcherMiddleware(
-            NotFound(), {"/metrics": make_wsgi_app(self._metrics.registry, disable_compression=True)}
+            NotFound(),
+            {
+                "/metrics": make_wsgi_app(self._metrics.registry, disable_compression=True),
+                MEASURED_PATH: measured_application(self._prober.measured),
+            },
         )
         self._figures = HttpServer(figures, options.listen_address, options.metrics_port, threads=2, name="metrics")
 
@@ -107,6 +119,7 @@ class Exporter:
         self._sources.start()
         self._publisher.start()
         self._keeper.start()
+        self._prober.start()
         self._started = True
         fields = {
             "version": collection_version(),
@@ -125,6 +138,7 @@ class Exporter:
         LOGGER.info("stopping", extra={"fields": {"drain_seconds": drain_seconds}})
         self._health.drain()
         self._documents.announce_end()
+        self._prober.stop()
         self._keeper.stop(RELEASE_SECONDS)
         threading.Event().wait(drain_seconds)
         self._documents.stop(FINISH_SECONDS)
@@ -147,6 +161,7 @@ class Exporter:
         parts = {
             "thread publisher": self._publisher.alive,
             "thread keeper": self._keeper.alive,
+            "thread prober": self._prober.alive,
             "thread http": self._documents.alive,
         }
         dead = [name for name, alive in parts.items() if not alive]

@@ -18,6 +18,7 @@ from ansible_collections.meshalliance.istio.exporter.documents import Inputs, Mu
 from ansible_collections.meshalliance.istio.exporter.keyfile import KeyFile
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
+from ansible_collections.meshalliance.istio.exporter.neighbour_state import NeighbourState, first_end, neighbour_state
 from ansible_collections.meshalliance.istio.exporter.options import Options
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     GatewayAddress,
@@ -48,6 +49,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.informer 
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import (
     CONFIG_MAP,
     GATEWAY,
+    ISTIO_FEDERATION,
+    ISTIO_MULTICLUSTER,
     LEASE,
     NAMESPACE,
     NODE,
@@ -58,6 +61,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds imp
 )
 
 Object = dict[str, Any]
+_MOST_CERTIFICATE_BYTES = 256 * 1024
 _Addresses = tuple[tuple[GatewayAddress, ...], tuple[Finding, ...]]
 
 
@@ -81,6 +85,8 @@ class Sources:
         self._memory: dict[str, tuple[tuple[int, ...], Any]] = {}
         self._key_file = KeyFile(options.public_key_file)
         self._change_file = KeyFile(options.key_change_file)
+        self._certificate_file = KeyFile(options.certificate_file, _MOST_CERTIFICATE_BYTES)
+        self._certificate_end: float | None = None
 
         self.services = self._follow(
             "services", SERVICE, everywhere=True, label_selector=PUBLIC_SERVICE_LABEL, keep=_service
@@ -93,6 +99,13 @@ class Sources:
         self.advertise = self._follow("advertise", CONFIG_MAP, name=ADVERTISE_CONFIGMAP, keep=_plain)
         self.remote_metadata = self._follow("remote-metadata", SECRET, name=REMOTE_METADATA_SECRET, keep=_plain)
         self.lease = self._follow("lease", LEASE, name=EXPORTER)
+        # What is known of neighbours is exported; documents and readiness don't depend on it.
+        self._of_neighbours = (
+            self._follow("federations", ISTIO_FEDERATION, everywhere=True, keep=_kept_neighbour(ISTIO_FEDERATION)),
+            self._follow(
+                "multiclusters", ISTIO_MULTICLUSTER, everywhere=True, keep=_kept_neighbour(ISTIO_MULTICLUSTER)
+            ),
+        )
         self._informers = (
             self.services,
             self.published_gateway,
@@ -103,6 +116,7 @@ class Sources:
             self.advertise,
             self.remote_metadata,
             self.lease,
+            *self._of_neighbours,
         )
         self._uuid_thread = threading.Thread(target=self._learn_uuid, name="cluster-uuid", daemon=True)
 
@@ -152,8 +166,26 @@ class Sources:
             remote_metadata=_secret_text(_only(self.remote_metadata), REMOTE_METADATA_KEY),
             multicluster=multicluster,
             # The Lease decides who writes, not what is told.
-            unsynced=tuple(i.name for i in self._informers if not i.synced and i is not self.lease),
+            unsynced=tuple(
+                i.name for i in self._informers if not i.synced and i not in (self.lease, *self._of_neighbours)
+            ),
         )
+
+    def identity(self) -> tuple[str, str]:
+        """The own trust domain and clusterUUID; the latter is empty until it is known."""
+        return self._options.trust_domain, self._cluster_uuid
+
+    def neighbours(self) -> tuple[NeighbourState, ...]:
+        """What the cluster knows of each neighbour."""
+        return tuple(item["neighbour"] for informer in self._of_neighbours for item in informer.items)
+
+    def own_ends(self) -> dict[str, float]:
+        """When the own certificates end, unix seconds, by what they are; without those that are not known."""
+        if self._certificate_file.changed():
+            self._certificate_end = first_end(self._certificate_file.read())
+        root = self._remembered("root-end", (self.root,), lambda: first_end(_data(_only(self.root), ROOT_KEY) or ""))
+        ends = {"root": root, "metadata-endpoint": self._certificate_end}
+        return {what: end for what, end in ends.items() if end is not None}
 
     def _follow(
         self,
@@ -252,6 +284,11 @@ def _secret_text(secret: Object | None, key: str) -> str | None:
         return base64.b64decode(str(value), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def _kept_neighbour(kind: Kind) -> Callable[[Object], Object]:
+    """Items of a list don't say their kind."""
+    return lambda item: {"neighbour": neighbour_state({**item, "kind": kind.kind})}
 
 
 def _metadata(item: Object, *more: str) -> Object:

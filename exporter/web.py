@@ -21,6 +21,8 @@ from ansible_collections.meshalliance.istio.exporter.documents import Document, 
 from ansible_collections.meshalliance.istio.exporter.health import Health
 from ansible_collections.meshalliance.istio.exporter.logs import LOGGER
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.healthcheck import PROBED_BY_HEADER
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import Measured
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import (
     FEDERATION_DOCUMENT,
     HEALTHCHECK_PATH,
@@ -33,7 +35,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
 )
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LIVE_PATH = "/healthz/live"
 READY_PATH = "/healthz/ready"
@@ -41,8 +43,6 @@ RETRY_AFTER_SECONDS = 5
 
 _LONGEST_LOGGED = 200
 _HEALTH = ("live", "ready", "healthcheck")
-# By this header a neighbour that probes the data plane says its clusterUUID; nobody checks it.
-_PROBED_BY = "X-alliance-healthcheck-from"
 _PRIVATE_CACHING = "private, no-cache"
 _PUBLIC_CACHING = "public, no-cache"
 
@@ -107,7 +107,7 @@ class Application:
             return _check(self._health.not_ready())
         if route == "healthcheck":
             # Reaching us is the answer: what this exporter knows plays no part.
-            fields["probed_by"] = (request.headers.get(_PROBED_BY) or "")[:_LONGEST_LOGGED]
+            fields["probed_by"] = (request.headers.get(PROBED_BY_HEADER) or "")[:_LONGEST_LOGGED]
             return _text(200, "ok")
         view = self._health.fresh(self._view)
         if route == documents.MULTICLUSTER and not view.multicluster:
@@ -143,6 +143,18 @@ class Application:
         }
         log = LOGGER.debug if route in _HEALTH and response.status_code == 200 else LOGGER.info
         log("request", extra={"fields": entry})
+
+
+def measured_application(measured: Callable[[], Measured]) -> WSGIApplication:
+    """A WSGI application that tells what was measured of the neighbours, whatever it is asked."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = Response(measured().render(), content_type="application/json")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response(environ, start_response)
+
+    return answer
 
 
 def _document(found: Document | None, request: Request, caching: str) -> Response:

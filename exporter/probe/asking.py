@@ -14,12 +14,12 @@ import time
 from urllib.parse import unquote
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import Answer, Target
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts import printable
 
 USER_AGENT = "alliance-probe/1.0"
 # Set by the router filter when something upstream has answered; Envoy's own replies don't have it.
 FORWARDED = "x-envoy-upstream-service-time"
 _BODY_BYTES = 64 * 1024
-_TEXT_CHARACTERS = 400
 # How long a refused connection may take to be closed: a server of TLS 1.3 refuses after the handshake, and a proxy
 # takes a connection before it has one of its own.
 SETTLE_SECONDS = 1.0
@@ -87,11 +87,6 @@ def stays_open(connection: socket.socket) -> Answer:
     finally:
         connection.close()
     return Answer(ms=_since(started)) if received else Answer(error="the connection was closed without a word")
-
-
-def printable(text: str) -> str:
-    """The beginning of a text that somebody else wrote, on one line."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text[:_TEXT_CHARACTERS]).split())
 
 
 def _why(error: Exception) -> str:

@@ -15,7 +15,7 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 
-from ansible_collections.meshalliance.istio.exporter.probe.asking import printable, request, stays_open
+from ansible_collections.meshalliance.istio.exporter.probe.asking import request, stays_open
 from ansible_collections.meshalliance.istio.exporter.probe.certificates import identities
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import GatewayAddress
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import (
@@ -28,6 +28,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
     AtGateway,
     Target,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts import printable
 
 # OpenSSL's words for a server that does not speak TLS.
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible_collections.meshalliance.istio.exporter.probe import certificates, gateways, sidecar
-from ansible_collections.meshalliance.istio.exporter.probe.asking import printable, request, stays_open
+from ansible_collections.meshalliance.istio.exporter.probe.asking import request, stays_open
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe import (
     FORGED,
     HTTP_PROTOCOLS,
@@ -29,6 +29,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe
     done,
     written,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts import printable
 
 Seen = Observation | Refusal
 # The sidecar writes its certificate before it says that it is ready.

@@ -61,6 +61,13 @@ options:
     description: The name of the field manager for server-side apply.
     type: str
     default: meshalliance.istio
+  when_served:
+    description:
+      - Kinds, each as C(Kind.group), whose objects are only wanted where the cluster knows them. Elsewhere they are
+        left out, with a warning. Any other kind that the cluster does not know is an error.
+    type: list
+    elements: str
+    default: []
   wait:
     description: Whether to wait until Deployments, DaemonSets, StatefulSets, definitions and load balancers of the
       set are ready.
@@ -109,6 +116,12 @@ objects:
       kind: ServiceEntry
       name: bar
       namespace: blue
+not_served:
+  description: The kinds of O(when_served) that there are O(definitions) of and that the cluster does not know.
+  returned: success
+  type: list
+  elements: str
+  sample: [PodMonitor.monitoring.coreos.com]
 rendered_file:
   description: The file with the manifests; empty when there is nothing to write into it.
   returned: when O(render_dir) is set
@@ -127,6 +140,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset 
     Change,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_parent import ApplySet
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._module import (
     KUBERNETES_LIBRARIES,
     LEASE_NAMESPACE,
@@ -151,18 +165,45 @@ def _hide_secrets(module: ClusterModule) -> None:
             module.no_log_values.update(str(value) for value in values if len(str(value)) >= SHORTEST_HIDDEN)
 
 
+def _served(module: ClusterModule, client: Client) -> tuple[list[dict[str, Any]], list[str]]:
+    """The definitions, without those that are only wanted where their kind is known; and which kinds were left out."""
+    optional = frozenset(module.params["when_served"])
+    if optional:
+        # What the same call defines is known to the cluster when its turn comes.
+        definitions = [item for item in module.params["definitions"] if item.get("kind") == "CustomResourceDefinition"]
+        client.learn(definitions)
+    wanted: list[dict[str, Any]] = []
+    unknown: set[str] = set()
+    for definition in module.params["definitions"]:
+        group_kind = f"{definition.get('kind')}.{str(definition.get('apiVersion')).rpartition('/')[0]}"
+        if group_kind in optional and not client.serves(definition):
+            unknown.add(group_kind)
+        else:
+            wanted.append(definition)
+    if unknown:
+        kinds = ", ".join(sorted(unknown))
+        where = f"cluster {client.cluster}" if client.cluster else "the cluster"
+        module.warn(
+            f"{where}: {kinds} is asked for and not known there, so it is left out. Remedy: install what defines it and"
+            " run again, or ask for it no more"
+        )
+    return wanted, sorted(unknown)
+
+
 def work(module: ClusterModule) -> dict[str, Any]:
     """Plan, and carry the plan out unless in check mode."""
     params = module.params
     _hide_secrets(module)
-    applier = applier_of(module, client_of(module), params["field_manager"])
+    client = client_of(module)
+    definitions, not_served = _served(module, client)
+    applier = applier_of(module, client, params["field_manager"])
     applyset = ApplySet(**params["applyset"]) if params["applyset"] else None
     if params["state"] == "present":
-        plan = applier.plan(params["definitions"], applyset, adopt=params["adopt"])
+        plan = applier.plan(definitions, applyset, adopt=params["adopt"])
     elif applyset is not None:
         plan = applier.plan_removal(applyset)
     else:
-        plan = applier.plan(params["definitions"])
+        plan = applier.plan(definitions)
         live = plan.unchanged + [change.before for change in plan.writes if change.before]
         plan.writes, plan.unchanged = [], []
         plan.deletes = [Change(obj, None) for obj in live]
@@ -172,7 +213,7 @@ def work(module: ClusterModule) -> dict[str, Any]:
     if params["field_manager"] != FIELD_MANAGER:
         # Whoever applies the files does so as one field manager, and these fields belong to somebody else's objects.
         result.pop("rendered_set", None)
-    return {**result, "invocation": {"module_args": told}}
+    return {**result, "not_served": not_served, "invocation": {"module_args": told}}
 
 
 def main() -> None:
@@ -191,6 +232,7 @@ def main() -> None:
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 "adopt": {"type": "str", "choices": ["always", "refuse", "skip"], "default": "always"},
                 "field_manager": {"type": "str", "default": FIELD_MANAGER},
+                "when_served": {"type": "list", "elements": "str", "default": []},
                 "wait": {"type": "bool", "default": False},
                 "wait_timeout": {"type": "int", "default": 300},
                 **LEASE_NAMESPACE,

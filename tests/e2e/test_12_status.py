@@ -49,7 +49,7 @@ def status(alliance: Alliance, folder: Path) -> Overview:
 
 
 def not_well(overview: Overview) -> set[tuple[Any, str]]:
-    """The checks that are not well, but for traffic that nobody tried."""
+    """The checks that are not well, but for traffic, of which the exporters hear a moment later."""
     found: set[tuple[Any, str]] = set()
     for view in overview.clusters:
         found |= {(view.name, check.name) for check in view.checks if check.level != "ok"}
@@ -65,10 +65,16 @@ def _together(alliance: Alliance) -> None:
     alliance.converge()
 
 
-def test_clusters_that_work_are_well_but_for_requests_that_nobody_made(alliance: Alliance, tmp_path: Path) -> None:
+def test_clusters_that_work_are_well(alliance: Alliance, tmp_path: Path) -> None:
     overview = status(alliance, tmp_path)
+    for _run in range(RUNS):
+        if overview.level == "ok":
+            break
+        # The exporters probe once in a while.
+        time.sleep(SETTLE_SECONDS)
+        overview = status(alliance, tmp_path)
     assert not_well(overview) == set(), [finding.message for finding in overview.all_findings()]
-    assert overview.level == "unknown"
+    assert overview.level == "ok"
     assert {view.name for view in overview.clusters} == set(CLUSTERS)
     ends = {expiry.name for view in overview.clusters for expiry in view.expiries}
     assert {"root", "certificate that istiod signs with", "certificate of the metadata endpoint"} <= ends

@@ -78,7 +78,7 @@ def _without(*files: str) -> list[str]:
 
 # Tests that are not part of the gates yet: `make long` runs them.
 _LONG_INTEGRATION = ("test_rendering", "test_plan_and_run")
-_LONG_E2E = ("test_12",)
+_LONG_E2E = ("test_12_status", "test_12_verify")
 _NOT_LONG = ("-m", "not long")
 # Two files at a time, each by one process: most of their time is waiting for servers.
 _TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
@@ -118,6 +118,7 @@ GATES = (
     Gate("unit", pytest(PYTHON, "tests/unit", *_TWO_FILES), "unit tests, newest ansible-core", suite=True),
     Gate("unit-oldest", pytest(OLDEST, "tests/unit"), "unit tests, oldest ansible-core", suite=True),
     Gate("page", pytest(PYTHON, "tests/page"), "the HTML page in a headless Chromium", suite=True),
+    Gate("monitoring", pytest(PYTHON, "tests/monitoring"), "alerts, with Prometheus' tool for rules", suite=True),
     Gate(
         "build",
         (PYTHON, "-m", "tests.lab", "build"),

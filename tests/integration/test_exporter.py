@@ -196,7 +196,7 @@ print(yaml.safe_dump(config))
 class Process:
     """One replica of the exporter."""
 
-    def __init__(self, cluster: Cluster, kubeconfig: Path, name: str) -> None:
+    def __init__(self, cluster: Cluster, kubeconfig: Path, name: str, **more: object) -> None:
         self.cluster = cluster
         self.key_file = cluster.folder / f"{name}.pem"
         self.change_file = cluster.folder / f"{name}.jwt"
@@ -214,6 +214,7 @@ class Process:
             "identity": name,
             "drain-seconds": 0.5,
             "kubeconfig": kubeconfig,
+            **more,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ansible_collections.meshalliance.istio.exporter"]

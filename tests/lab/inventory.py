@@ -45,6 +45,8 @@ def _variables(image: str) -> dict[str, Any]:
         "metadata_exporter_image": image,
         "alliance_gateway": {"inlet": "NodePort", "node_port": 30443},
         "istio_module_restart_workloads": True,
+        # What is broken and repaired is seen soon.
+        "metadata_exporter_probe_interval": 5,
     }
 
 

@@ -44,7 +44,7 @@ def serving_of(
     """From the objects: C(slices) are the EndpointSlices of the Service. Pods on their way out don't count."""
     present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and not _ended(pod)]
     return Serving(
-        workload, len(present), sum(map(_is_ready, present)), service_name, service is not None, ready_endpoints(slices)
+        workload, len(present), sum(map(is_ready, present)), service_name, service is not None, ready_endpoints(slices)
     )
 
 
@@ -84,6 +84,7 @@ def _ended(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _is_ready(pod: Mapping[str, Any]) -> bool:
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod's condition Ready is true."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)

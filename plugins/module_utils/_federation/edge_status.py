@@ -43,6 +43,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, UNKNOWN, worst
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import Verdict
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
     Check,
@@ -61,6 +62,7 @@ Object = Mapping[str, Any]
 _ANY_READER = AddressRules()
 _TIMES = ("privateLastFetchTimestamp", "publicLastFetchTimestamp")
 _MOST_NAMED = 5
+_UNTRIED = "nobody has tried whether requests get through"
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,13 @@ def edge_view(
     imported: Sequence[str],
     yardstick: Yardstick,
     more: Sequence[tuple[str, str, Sequence[Finding]]] = (),
+    measured: Verdict | None = None,
 ) -> EdgeView:
     """An edge of a cluster that the collection keeps, or of a platform that keeps itself.
 
     C(resource): the reader's IstioFederation or IstioMulticluster of the neighbour. C(imported): the hosts that are
     imported from it. C(more): checks that others made, each with its name, what to say when it found nothing, and what
-    it found.
+    it found. C(measured): what the reader's exporters say of requests to it.
     """
     edge = Edge(neighbour, resource)
     public = cached_public(edge.status)
@@ -135,7 +138,7 @@ def edge_view(
         edge.add(name, text, findings)
     if public is not None:
         _fresh(edge, yardstick)
-    _traffic(edge)
+    _traffic(edge, measured)
     services = _services(private.public_services if private else (), imported)
     gateways = (private.ingress_gateways if private else joined.ingress_gateways if joined else None) or ()
     return EdgeView(
@@ -282,12 +285,21 @@ def _fresh(edge: Edge, yardstick: Yardstick) -> None:
     edge.add("learnt", told, found)
 
 
-def _traffic(edge: Edge) -> None:
+def _traffic(edge: Edge, measured: Verdict | None) -> None:
     """Whether requests get through, where somebody tries; what is configured proves nothing."""
+    if measured is not None and measured.level != UNKNOWN:
+        remedy = "run verify.yml, which names the layer that does not work"
+        failed = measured.level == ERROR
+        edge.add(
+            "traffic",
+            measured.text,
+            [edge.finding("error", "dataplane-ProbeFailed", measured.text, remedy)] if failed else [],
+        )
+        return
     entry = condition(edge.status.get("conditions") or [], DATAPLANE_READY)
     known = entry if entry and entry.get("status") in ("True", "False") else None
     if known is None:
-        edge.checks.append(Check("traffic", UNKNOWN, "nobody has tried whether requests get through"))
+        edge.checks.append(Check("traffic", UNKNOWN, measured.text if measured else _UNTRIED))
     elif known["status"] == "True":
         edge.checks.append(Check("traffic", OK, "the last request to its healthcheck was answered"))
     else:

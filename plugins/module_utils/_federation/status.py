@@ -16,6 +16,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.clust
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.expiring import expiry_check, expiry_findings
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import Asked, verdict
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import EdgeView, Overview
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_clusters import (
     cluster_ids,
@@ -51,6 +52,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.expiries 
     root_expiries,
     token_expiries,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._kube.exporters import ask_exporters
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.istiod import not_synced, remote_clusters
 
 Object = dict[str, Any]
@@ -137,6 +139,7 @@ def _edges(
     imports = recalled.imports(state.namespace, failover=looked.failover)
     yardstick = Yardstick(now, looked.attention, looked.fresh, rules=looked.rules)
     remote = _Remote.read(client, state) if any(_is_multicluster(item, resources) for item in neighbours) else None
+    measured = _measured(client, state)
     edges = []
     for neighbour in (item.completed(resources.get(item.resource_name)) for item in neighbours):
         own = [item for item in (*recalled.findings, *imports.findings) if item.neighbour == neighbour.name]
@@ -144,8 +147,18 @@ def _edges(
         if neighbour.multicluster and remote is not None:
             more.append(("istiod", "every istiod is synced with it", remote.findings(neighbour, state)))
         hosts = imports.hostnames.get(neighbour.name, ())
-        edges.append(edge_view(state.name, neighbour, resources.get(neighbour.resource_name), hosts, yardstick, more))
+        resource = resources.get(neighbour.resource_name)
+        said = verdict(measured, (neighbour.kind, neighbour.resource_name))
+        edges.append(edge_view(state.name, neighbour, resource, hosts, yardstick, more, said))
     return edges
+
+
+def _measured(client: Client, state: ClusterState) -> list[Asked]:
+    """What the exporters say of requests to neighbours. That there are none is another check's matter."""
+    try:
+        return ask_exporters(client, state.namespace)
+    except AllianceError:
+        return []
 
 
 def _is_multicluster(neighbour: Neighbour, resources: Objects) -> bool:

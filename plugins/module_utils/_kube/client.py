@@ -105,6 +105,10 @@ class Client:
         """The Kind of a manifest; unknown ones are looked up once per API version."""
         return self._resolver.kind_of(obj)
 
+    def serves(self, obj: Mapping[str, Any]) -> bool:
+        """Whether the cluster knows the kind of a manifest. Raises AllianceError for one without apiVersion or kind."""
+        return self._resolver.find(obj) is not None
+
     def kind_of_group_kind(self, group_kind: str) -> Kind | None:
         """The Kind of C(Kind.group), or None when the cluster does not serve it any more."""
         return self._resolver.kind_of_group_kind(group_kind)

@@ -43,16 +43,23 @@ class Resolver:
 
     def kind_of(self, obj: Mapping[str, Any]) -> Kind:
         """The Kind of a manifest. Raises AllianceError when the cluster does not know it."""
-        api_version, name = obj.get("apiVersion"), obj.get("kind")
-        if not isinstance(api_version, str) or not isinstance(name, str):
-            raise AllianceError("a manifest has no apiVersion or no kind", remedy="give both for every object")
-        kind = self._find(api_version, name)
+        kind = self.find(obj)
         if kind is None:
             raise AllianceError(
-                f"the cluster does not serve {name} in {api_version}",
+                f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}",
                 remedy="install its CustomResourceDefinition first, or correct apiVersion and kind",
             )
         return kind
+
+    def find(self, obj: Mapping[str, Any]) -> Kind | None:
+        """The Kind of a manifest, None when the cluster does not know it.
+
+        Raises AllianceError for a manifest without apiVersion or kind.
+        """
+        api_version, name = obj.get("apiVersion"), obj.get("kind")
+        if not isinstance(api_version, str) or not isinstance(name, str):
+            raise AllianceError("a manifest has no apiVersion or no kind", remedy="give both for every object")
+        return self._find(api_version, name)
 
     def kind_of_group_kind(self, group_kind: str) -> Kind | None:
         """The Kind of C(Kind.group) in any known or else in the preferred version; None when it is not served."""

@@ -19,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
     Contents,
 )
 
+from tests.definitions import definition
 from tests.gates.cycle import Step, cycle
 from tests.integration.ansible_module import Cycle, ModuleRunner, environment
 from tests.integration.conftest import Admin
@@ -271,16 +272,7 @@ def test_fields_of_others_stay_and_removed_fields_go(run: ModuleRunner, admin: A
 
 def test_a_definition_and_its_objects_in_one_call(run: ModuleRunner, admin: Admin) -> None:
     """The objects are written when the API server serves their kind; a plan knows it before."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"plural": "stars", "singular": "star", "kind": "Star"}
-    spec = {"group": "tests.example.com", "scope": "Namespaced", "names": names, "versions": [version]}
-    crd = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "stars.tests.example.com"},
-        "spec": spec,
-    }
+    crd = definition("Star", "tests.example.com")
     api_version = "tests.example.com/v1"
     star = {"apiVersion": api_version, "kind": "Star", "metadata": {"name": "one", "namespace": HERE}, "size": 3}
     expected = {("created", "CustomResourceDefinition", "stars.tests.example.com"), ("created", "Star", "one")}
@@ -290,6 +282,30 @@ def test_a_definition_and_its_objects_in_one_call(run: ModuleRunner, admin: Admi
     assert found is not None
     assert found["size"] == 3
     assert run("applyset", definitions=[star, crd]).writes == ()
+
+
+def test_what_is_only_wanted_where_its_kind_is_known(run: ModuleRunner, admin: Admin) -> None:
+    moon = {"apiVersion": "tests.example.com/v1", "kind": "Moon", "metadata": {"name": "one", "namespace": HERE}}
+    optional = ["Moon.tests.example.com"]
+    arguments = {
+        "applyset": {"name": "sky", "namespace": HERE},
+        "definitions": [config_map("sky-1"), moon],
+        "when_served": optional,
+    }
+    expected = {("created", "ConfigMap", "sky"), ("created", "ConfigMap", "sky-1")}
+    for check in (True, False):
+        done = run("applyset", check=check, **arguments)
+        assert (done.objects, done.result["not_served"]) == (expected, optional)
+        assert "Moon.tests.example.com is asked for and not known there" in done.output
+        assert done.result["counts"]["created"] == 2
+    assert run("applyset", **arguments).writes == ()
+    run("applyset", definitions=[definition("Moon", "tests.example.com")], wait=True)
+    done = run("applyset", **arguments)
+    assert ("created", "Moon", "one") in done.objects
+    assert done.result["not_served"] == []
+    assert run("applyset", **arguments).writes == ()
+    done = run("applyset", **{**arguments, "definitions": [config_map("sky-1")]})
+    assert ("deleted", "Moon", "one") in done.objects
 
 
 def test_an_unknown_kind(run: ModuleRunner) -> None:

@@ -20,6 +20,8 @@ def test_defaults() -> None:
     assert options.gateway_service == "alliance-ingressgateway"
     assert options.public_key_file == "/etc/alliance-authn/pub.pem"
     assert options.key_change_file == "/etc/alliance-authn/key-change.jwt"
+    assert options.certificate_file == "/etc/alliance-metadata-tls/tls.crt"
+    assert options.probe_interval == 60
     assert options.identity
     assert options.kubeconfig is None
     assert (options.cluster_id, options.network_name, options.api_host) == ("", "", "")
@@ -65,6 +67,8 @@ def test_the_environment_stands_in_for_arguments_and_arguments_win() -> None:
         ([*NEEDED, "--port", "http"], {}, "--port"),
         (NEEDED, {"METADATA_EXPORTER_METRICS_PORT": "x"}, "--metrics-port"),
         ([*NEEDED, "--drain-seconds", "-1"], {}, "between 0 and 300"),
+        ([*NEEDED, "--probe-interval", "0.5"], {}, "neither 0 nor between 1 and 3600"),
+        ([*NEEDED, "--probe-interval", "nan"], {}, "neither 0 nor between 1 and 3600"),
         ([*NEEDED, "--log-level", "loud"], {}, "--log-level"),
         ([*NEEDED, "--cluster-id", "a"], {}, "--network-name can't be used: it is missing"),
         ([*NEEDED, "--network-name", "a"], {}, "--cluster-id can't be used: it is missing"),

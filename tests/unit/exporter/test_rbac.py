@@ -18,6 +18,13 @@ def test_only_the_gateway_and_the_lease_may_be_written() -> None:
     ]
 
 
+def test_neighbours_are_only_read() -> None:
+    rules = [rule for rule in cluster_rules() if "deckhouse.io" in rule["apiGroups"]]
+    assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
+        (["istiofederations", "istiomulticlusters"], ["list", "watch"])
+    ]
+
+
 def test_secrets_and_config_maps_are_named() -> None:
     for rule in cluster_rules():
         assert {"secrets", "configmaps", "*"}.isdisjoint(rule["resources"])

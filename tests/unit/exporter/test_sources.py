@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.meshalliance.istio.exporter.documents import Inputs, MulticlusterInputs
 from ansible_collections.meshalliance.istio.exporter.metrics import Metrics
+from ansible_collections.meshalliance.istio.exporter.neighbour_state import first_end
 from ansible_collections.meshalliance.istio.exporter.options import parse
 from ansible_collections.meshalliance.istio.exporter.publisher import Publisher
 from ansible_collections.meshalliance.istio.exporter.sources import Sources
@@ -23,6 +24,8 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.docum
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import ObjectList
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import Kind
+
+from tests.unit.exporter.world import make_root
 
 LABEL = "federation.istio.deckhouse.io/public-service"
 NAMESPACE = "istio-alliance"
@@ -220,12 +223,14 @@ def test_a_gateway_without_the_ports(api: Api, following: Callable[..., Sources]
 def test_only_what_the_rules_allow_is_asked_for(sources: Sources, api: Api) -> None:
     settled(sources)
     deadline = time.monotonic() + 5
-    while len(api.lists) < 9 and time.monotonic() < deadline:
+    while len(api.lists) < 11 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert sorted(api.lists, key=str) == [
         ("ConfigMap", NAMESPACE, None, "metadata.name=istio-ca-root-cert"),
         ("ConfigMap", NAMESPACE, None, "metadata.name=metadata-exporter-ingressgateway-advertise"),
         ("Gateway", NAMESPACE, None, "metadata.name=alliance-published"),
+        ("IstioFederation", None, None, None),
+        ("IstioMulticluster", None, None, None),
         ("Lease", NAMESPACE, None, "metadata.name=metadata-exporter"),
         ("Node", None, None, None),
         ("Pod", NAMESPACE, "app=alliance-ingressgateway", None),
@@ -233,6 +238,46 @@ def test_only_what_the_rules_allow_is_asked_for(sources: Sources, api: Api) -> N
         ("Service", NAMESPACE, None, "metadata.name=alliance-ingressgateway"),
         ("Service", None, LABEL, None),
     ]
+
+
+def test_neighbours_are_those_of_both_kinds(api: Api, following: Callable[..., Sources]) -> None:
+    for kind in ("IstioFederation", "IstioMulticluster"):
+        # As a list has them: without their kind.
+        api.objects[kind] = [{"metadata": {"name": "b"}, "spec": {"trustDomain": "b.local"}}]
+    sources = following()
+    settled(sources)
+    deadline = time.monotonic() + 5
+    while len(sources.neighbours()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [state.key for state in sources.neighbours()] == [("IstioFederation", "b"), ("IstioMulticluster", "b")]
+
+
+def test_readiness_does_not_depend_on_what_is_known_of_neighbours(
+    api: Api, following: Callable[..., Sources], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = api.list
+
+    def without(kind: Kind, *arguments: Any, **selectors: Any) -> ObjectList:
+        if kind.group == "deckhouse.io":
+            raise ApiError("not defined yet", status=404)
+        return real(kind, *arguments, **selectors)
+
+    monkeypatch.setattr(api, "list", without)
+    sources = following()
+    assert settled(sources).unsynced == ()
+    assert sources.neighbours() == ()
+
+
+def test_ends_of_own_certificates(api: Api, following: Callable[..., Sources], tmp_path: Path) -> None:
+    pem = make_root("the endpoint")
+    api.objects["ConfigMap"][0]["data"]["root-cert.pem"] = pem
+    sources = following("--certificate-file", str(tmp_path / "tls.crt"))
+    settled(sources)
+    assert sources.own_ends() == {"root": first_end(pem)}
+    for text, expected in ((pem, first_end(pem)), ("what?", None), (pem, first_end(pem))):
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(tmp_path / "tls.crt")
+        assert sources.own_ends().get("metadata-endpoint") == expected
 
 
 def test_what_is_kept_in_memory_is_small(sources: Sources) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import Verdict
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import EdgeView
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.serving import make_ca
@@ -103,6 +104,22 @@ def test_who_tries_requests_is_believed(status: str, level: str) -> None:
     edge = view(found=found)
     assert (levels(edge)["traffic"], edge.level) == (level, level)
     assert codes(edge) == (["dataplane-ProbeFailed"] if level == "error" else [])
+
+
+@pytest.mark.parametrize("level, codes_found", [("ok", []), ("error", ["dataplane-ProbeFailed"]), ("unknown", [])])
+def test_what_exporters_measured_counts(level: str, codes_found: list[str]) -> None:
+    edge = edge_view("a", NEIGHBOUR, resource(), [HOST], YARDSTICK, measured=Verdict(level, "so it was measured"))
+    (check,) = [check for check in edge.checks if check.name == "traffic"]
+    assert (check.level, check.text) == (level, "so it was measured")
+    assert (codes(edge), edge.level) == (codes_found, level)
+
+
+def test_a_condition_counts_where_exporters_know_nothing() -> None:
+    found = resource()
+    found["status"]["conditions"].append({"type": "DataplaneConnectionReady", "status": "True"})
+    for measured in (None, Verdict("unknown", "not all answer")):
+        edge = edge_view("a", NEIGHBOUR, found, [HOST], YARDSTICK, measured=measured)
+        assert levels(edge)["traffic"] == "ok"
 
 
 def test_never_proved() -> None:

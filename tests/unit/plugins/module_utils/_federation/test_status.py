@@ -26,6 +26,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.feder
     multicluster_resource,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.keys import generate_key_pair
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import Asked, Measured, Measurement
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster import MulticlusterMetadata
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Check, Overview
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_clusters import RemoteCluster
@@ -149,6 +150,14 @@ def test_what_a_run_would_write_is_computed_of_what_is_remembered(plans: Plans) 
     assert "all 5 objects" in next(check.text for check in overview.clusters[0].checks if check.name == "drift")
     (edge,) = overview.edges
     assert (edge.service_count, edge.level) == (1, "unknown")
+
+
+def test_what_exporters_measured_is_told(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = Measurement("IstioFederation", "b", "late", reason="no answer", at=NOW.timestamp())
+    asked = [Asked("one", Measured(NOW.timestamp(), 60, (probe,)))]
+    monkeypatch.setattr(status, "ask_exporters", lambda _client, namespace: asked if namespace == "ours" else [])
+    (edge,) = told(Cluster(FEDERATED), NEIGHBOUR).edges
+    assert (levels(edge)["traffic"], edge.level) == ("error", "error")
 
 
 def test_what_differs_is_drift(plans: Plans) -> None:

@@ -56,6 +56,15 @@ def test_others_are_asked_for_once_for_each_version() -> None:
     assert server.asked == ["sky.example/v1"]
 
 
+def test_a_kind_may_be_missing() -> None:
+    server = Server()
+    assert server.resolver.find(manifest("sky.example/v1", "Star")) is not None
+    assert server.resolver.find(manifest("sky.example/v1", "Moon")) is None
+    assert server.resolver.find(manifest("other.example/v1", "Star")) is None
+    with pytest.raises(AllianceError, match="no apiVersion"):
+        server.resolver.find({"kind": "Star"})
+
+
 def test_definitions_of_the_set_are_taken_before_they_are_served() -> None:
     server = Server()
     names = {"kind": "Moon", "plural": "moons"}
