@@ -12,9 +12,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.checks import preflight
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conflicts import CONFLICTS, conflict_findings
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conflicts import CONFLICTS
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.multicluster_checks import clash_findings
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.obstacles import obstacles
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import finding_lines
 
 display = Display()
@@ -37,9 +37,8 @@ class ActionModule(ActionBase):
         host = (task_vars or {})["inventory_hostname"]
         members = [Member.from_dict(member) for member in arguments["members"]]
         own = next((member for member in members if member.name == host), None)
-        clashes = clash_findings(own, members) if own and "services-clash" not in own.ignored_findings else ()
-        conflicts = conflict_findings(own, members) if own else ()
-        findings = [item.to_dict() for item in (*preflight(members), *clashes, *conflicts) if item.cluster == host]
+        conflicts = obstacles(own, members) if own else []
+        findings = [item.to_dict() for item in (*preflight(members), *conflicts) if item.cluster == host]
         if arguments["fail_on_conflicts"]:
             findings = [{**item, "severity": "error"} if item["code"] in CONFLICTS else item for item in findings]
         errors = [finding for finding in findings if finding["severity"] == "error"]

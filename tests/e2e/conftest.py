@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from .alliance import CLUSTERS, MEMBERS, SELDOM, Alliance
+from .looking import Looker
+from tests.integration.forked import Forker
 from tests.lab.lab import Lab
 from tests.lab.layout import Layout
 
@@ -42,3 +44,10 @@ def alliance(fresh: Alliance) -> Alliance:
     """The alliance after a run."""
     fresh.converge()
     return fresh
+
+
+@pytest.fixture(scope="session")
+def looker(alliance: Alliance) -> Iterator[Looker]:
+    """Looks at the alliance without a playbook."""
+    with Forker() as forker:
+        yield Looker(alliance, forker)

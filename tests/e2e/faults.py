@@ -1,13 +1,18 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults that an alliance may have, made one at a time, with the layer and the cluster that have to be named."""
+"""Faults that an alliance may have, made one at a time, with the layer and the cluster that have to be named.
+
+ALLIANCE_PLAYBOOK_FAULTS is how many of them are looked at with the playbooks as well, which takes long: the first of
+each layer before all others.
+"""
 
 from __future__ import annotations
 
 import base64
 import datetime
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -51,6 +56,12 @@ class Fault:
     new_probe: bool = False
 
 
+def _whole(alliance: Alliance, cluster: str, *what: str) -> Object:
+    """An object with who owns which of its fields."""
+    found: Object = json.loads(alliance.kubectl(cluster, "get", *what, "-o", "json", "--show-managed-fields"))
+    return found
+
+
 def _clean(obj: Object) -> Object:
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _SERVERS}
     kept = {key: value for key, value in obj.items() if key != "status"}
@@ -59,10 +70,14 @@ def _clean(obj: Object) -> Object:
 
 def _restore(alliance: Alliance, cluster: str, obj: Object) -> None:
     """An object as it was, whatever it is now."""
-    text = yaml.safe_dump(_clean(obj))
+    clean = _clean(obj)
+    text = yaml.safe_dump(clean)
     replaced = alliance.kubectl(cluster, "replace", "-f", "-", stdin=text, check=False)
     if not replaced:
         alliance.kubectl(cluster, "create", "-f", "-", stdin=text)
+    # Whoever changes a field owns it. Where nothing else is changed, owners are taken as they are given.
+    clean["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
+    alliance.kubectl(cluster, "replace", "-f", "-", stdin=yaml.safe_dump(clean))
 
 
 def patched(
@@ -72,7 +87,7 @@ def patched(
 
     @contextmanager
     def make(alliance: Alliance) -> Iterator[None]:
-        before = alliance.get(cluster, kind, "-n", namespace, name)
+        before = _whole(alliance, cluster, kind, "-n", namespace, name)
         command = ("patch", kind, "-n", namespace, name, f"--type={how}", "-p", json.dumps(patch))
         alliance.kubectl(cluster, *command)
         try:
@@ -88,7 +103,7 @@ def deleted(cluster: str, kind: str, namespace: str, name: str) -> Callable[...,
 
     @contextmanager
     def make(alliance: Alliance) -> Iterator[None]:
-        before = alliance.get(cluster, kind, "-n", namespace, name)
+        before = _whole(alliance, cluster, kind, "-n", namespace, name)
         alliance.kubectl(cluster, "delete", kind, "-n", namespace, name)
         try:
             yield
@@ -165,7 +180,7 @@ def anchors(cluster: str, change: Callable[[list[Object]], list[Object]]) -> Cal
 
     @contextmanager
     def make(alliance: Alliance) -> Iterator[None]:
-        before = alliance.get(cluster, "configmap", "-n", ROOT, SHARED)
+        before = _whole(alliance, cluster, "configmap", "-n", ROOT, SHARED)
         mesh = yaml.safe_load(before["data"]["mesh"])
         mesh["caCertificates"] = change(mesh["caCertificates"])
         data = {**before["data"], "mesh": yaml.safe_dump(mesh)}
@@ -205,7 +220,7 @@ def _ended(pem: str) -> str:
 def forgotten_key(alliance: Alliance) -> Iterator[None]:
     """Cluster-b's exporter knows nobody's key."""
     where = ("secret", "-n", NAMESPACE, "alliance-remote-public-metadata")
-    before = alliance.get(B, *where)
+    before = _whole(alliance, B, *where)
     empty = base64.b64encode(b"{}").decode()
     patch = json.dumps({"data": {"remote-public-metadata.json": empty}})
     alliance.kubectl(B, "patch", *where, "--type=merge", "-p", patch)
@@ -237,7 +252,7 @@ def _entry(address: str) -> Object:
 def moved_endpoints(alliance: Alliance) -> Iterator[None]:
     """A ServiceEntry has an old address of the gateway."""
     name = ("serviceentry", "-n", NAMESPACE, HOST)
-    before = alliance.get(A, *name)
+    before = _whole(alliance, A, *name)
     old = node_address(alliance, B).rsplit(".", 1)[0] + ".77"
     endpoints = [{**endpoint, "address": old} for endpoint in before["spec"]["endpoints"]]
     alliance.kubectl(A, "patch", *name, "--type=merge", "-p", json.dumps({"spec": {"endpoints": endpoints}}))
@@ -312,4 +327,14 @@ FAULTS = (
     Fault(
         "the gateway is open for what is not published", "refusal", B, added(B, "Gateway", NETWORKING, NAMESPACE, _OPEN)
     ),
+)
+
+
+def _of_all_layers_first() -> list[Fault]:
+    first = {fault.layer: fault for fault in reversed(FAULTS)}
+    return sorted(FAULTS, key=lambda fault: first[fault.layer] is not fault)
+
+
+BY_PLAYBOOK = frozenset(
+    fault.name for fault in _of_all_layers_first()[: int(os.environ.get("ALLIANCE_PLAYBOOK_FAULTS", "1"))]
 )

@@ -34,6 +34,8 @@ from tests.demo.calls import call_until
 from tests.lab.lab import Lab
 from tests.processes import kill_with_children
 
+pytestmark = pytest.mark.long
+
 RECORD = "alliance-root-rotation"
 PATIENCE_SECONDS = 300
 # The kubelets of the lab look every 10 to 15 seconds.
@@ -99,9 +101,6 @@ POINTS: dict[str, Callable[[Client], bool]] = {
     "signing, before certificates are renewed": lambda opened: roots(opened) == ["new", "old"],
     "withdrawn": lambda opened: roots(opened) == ["new"],
 }
-
-# The others are for `make long`.
-EVERYDAY = ("signing, before istiod is restarted",)
 
 
 def kill_at(rotation: Rotation, reached: Callable[[Client], bool], **more: object) -> bool:
@@ -179,9 +178,7 @@ def test_rolled_back_it_is_as_before(rotation: Rotation, tmp_path: Path) -> None
     assert rotation.authorities() == [old]
 
 
-@pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=() if point in EVERYDAY else pytest.mark.long) for point in POINTS]
-)
+@pytest.mark.parametrize("point", POINTS)
 def test_killed_and_no_identity_can_be_forged(rotation: Rotation, tmp_path: Path, point: str) -> None:
     assert kill_at(rotation, POINTS[point]), f"the run ended before {point}"
     rotation.killed.append(point)
@@ -229,9 +226,9 @@ def test_it_is_not_done_again(rotation: Rotation) -> None:
     assert rotation.alliance.writes() == written
 
 
-def test_it_was_interrupted_and_no_request_failed(rotation: Rotation) -> None:
+def test_every_stage_was_interrupted_and_no_request_failed(rotation: Rotation) -> None:
     """The numbers are printed and compared when the load ends."""
-    assert rotation.killed in (list(EVERYDAY), list(POINTS))
+    assert rotation.killed == list(POINTS)
 
 
 def test_the_alliance_still_works(alliance: Alliance) -> None:

@@ -23,6 +23,8 @@ from tests.lab.lab import Lab
 from tests.lab.layout import CHECKOUT
 from tests.leaks import Secrets
 
+pytestmark = pytest.mark.long
+
 PAIR = ("cluster-d", "cluster-e")
 MESH_DOMAIN = "mesh.local"
 ROOT_NAMESPACE = "istio-system"
@@ -84,9 +86,6 @@ PLAYBOOKS: Mapping[str, Shown] = {
     ),
 }
 
-# The others are for `make long`.
-EVERYDAY = ("federate.yml", "status.yml")
-
 
 def test_no_playbook_is_left_out() -> None:
     assert {path.name for path in (CHECKOUT / "playbooks").glob("*.yml")} == set(PLAYBOOKS)
@@ -112,10 +111,7 @@ class Run:
     secrets: Secrets
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.long) for name in PLAYBOOKS],
-)
+@pytest.fixture(scope="module", params=PLAYBOOKS)
 def run(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Each playbook after the other."""
     shown = PLAYBOOKS[request.param]

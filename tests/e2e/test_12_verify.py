@@ -1,13 +1,16 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""verify.yml proves an alliance that works, and names the layer and the cluster of each fault that is made in it."""
+"""verify.yml proves an alliance that works, and names the layer and the cluster of each fault that is made in it.
+
+Every fault is looked at with the modules of the playbook, ALLIANCE_PLAYBOOK_FAULTS of them with the playbook too, and
+with status.yml, which must not be better than what was verified.
+"""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +18,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import LAYERS
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import LAYERS, ProbeResult
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_report import Verification
 
 from .alliance import CLUSTERS, NAMESPACE, A, Alliance, B
-from .faults import FAULTS, HOST, Fault
+from .faults import BY_PLAYBOOK, FAULTS, HOST, Fault
+from .looking import Looker, not_well, status, told, until
+from .test_12_status import SEEN
 
-# istiods and proxies follow within a moment; one that is slow is given so many runs more.
-SETTLE_SECONDS = 3
-RUNS = 4
-# One host of each cluster, and short steps: what is made silent costs its time in every run.
-QUICK = {"verify_services": [f"bar.xyz.svc.{B}.local", f"foo.xyz.svc.{A}.local"], "verify_step_timeout": 2}
+pytestmark = pytest.mark.long
+
+PROBE = "deployment/alliance-probe"
+# One host of each cluster, and short steps: what is made silent costs its time in every look.
+SERVICES = [f"bar.xyz.svc.{B}.local", f"foo.xyz.svc.{A}.local"]
+STEP_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -33,17 +40,12 @@ class Verified:
 
     status: int
     failures: Mapping[str, int]
-    checks: list[dict[str, Any]]
+    checks: list[ProbeResult]
     output: str
 
-    def edge(self, reader: str, neighbour: str) -> list[dict[str, Any]]:
+    def edge(self, reader: str, neighbour: str) -> list[ProbeResult]:
         """The checks of one edge."""
-        return [check for check in self.checks if (check["cluster"], check["neighbour"]) == (reader, neighbour)]
-
-    def named(self, reader: str, neighbour: str) -> list[tuple[str, str]]:
-        """Layer and cluster of each failure of an edge, the first layer first."""
-        found = {(check["layer"], check["blamed"]) for check in self.edge(reader, neighbour) if "layer" in check}
-        return sorted(found, key=lambda item: LAYERS.index(item[0]))
+        return [check for check in self.checks if (check.cluster, check.neighbour) == (reader, neighbour)]
 
 
 class Verifier:
@@ -64,35 +66,18 @@ class Verifier:
         more.write_text(json.dumps({**files, **variables}))
         done = self.alliance.run("-e", f"@{more}", *arguments)
         checks = json.loads(result.read_text())["results"] if result.exists() else []
-        return Verified(done.status, done.recap.get("failures", {}), checks, done.output)
-
-    def until(self, wanted: Callable[[Verified], bool], **variables: Any) -> Verified:
-        """The first run that is as it should be, or the last one."""
-        for _run in range(RUNS):
-            time.sleep(SETTLE_SECONDS)
-            done = self.run(**{**QUICK, "verify_keep": True, **variables})
-            if wanted(done):
-                return done
-        return done
-
-    def status(self) -> str:
-        """How the alliance is by status.yml, which counts what was verified lately."""
-        result = self.folder / "status.json"
-        variables = {"alliance_verify_json_file": str(self.folder / "result.json"), "status_json_file": str(result)}
-        more = self.folder / "variables.json"
-        more.write_text(json.dumps(variables))
-        Alliance(self.alliance.lab, playbook="status.yml").run("-e", f"@{more}")
-        level: str = json.loads(result.read_text())["level"]
-        return level
+        found = [ProbeResult.from_dict(check) for check in checks]
+        return Verified(done.status, done.recap.get("failures", {}), found, done.output)
 
 
 @pytest.fixture(scope="module")
-def verifier(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verifier]:
+def verifier(alliance: Alliance, looker: Looker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verifier]:
     # Other tests may have parted them.
-    alliance.converge()
+    if not_well(looker.status()):
+        alliance.converge()
     yield Verifier(alliance, tmp_path_factory.mktemp("verify"))
     for cluster in CLUSTERS:
-        alliance.kubectl(cluster, "delete", "--ignore-not-found", "-n", NAMESPACE, "deployment/alliance-probe")
+        alliance.kubectl(cluster, "delete", "--ignore-not-found", "-n", NAMESPACE, PROBE)
 
 
 def test_a_plan_runs_nothing(verifier: Verifier) -> None:
@@ -105,76 +90,115 @@ def test_a_plan_runs_nothing(verifier: Verifier) -> None:
 
 
 def test_an_alliance_that_works_is_green(verifier: Verifier) -> None:
-    done = verifier.run()
+    """The probe stays: the faults are looked at through it."""
+    done = verifier.run(verify_keep=True)
     assert done.status == 0, done.output
     for reader, neighbour in ((A, B), (B, A)):
         checks = done.edge(reader, neighbour)
-        assert not [check for check in checks if "layer" in check or "skipped" in check], done.output
-        assert {check["check"] for check in checks} == {"service", "secrecy", "identity", "exporter"}
+        assert not [check for check in checks if not check.ok], done.output
+        assert {check.check for check in checks} == {"service", "secrecy", "identity", "exporter"}
         domain = f"{neighbour}.local"
-        services = [check for check in checks if check["check"] == "service"]
-        assert all(check["identity"].startswith(f"spiffe://{domain}/ns/") for check in services)
-        assert all(check["ms"] > 0 for check in services)
-        assert sum(check["check"] == "secrecy" for check in checks) == 3
-        assert sum(check["check"] == "identity" for check in checks) == 4
-    ports = {check["name"] for check in done.edge(A, B)} & {f"{HOST}:{port}" for port in (80, 9090, 9000)}
+        services = [check for check in checks if check.check == "service"]
+        assert all(check.identity.startswith(f"spiffe://{domain}/ns/") for check in services)
+        assert all((check.ms or 0) > 0 for check in services)
+        assert sum(check.check == "secrecy" for check in checks) == 3
+        assert sum(check.check == "identity" for check in checks) == 4
+    hidden = {check.name for check in done.edge(A, B) if check.check == "secrecy"}
+    assert f"unpublished foo.xyz.svc.{B}.local:80" in hidden, "which is in the mesh"
+    ports = {check.name for check in done.edge(A, B)} & {f"{HOST}:{port}" for port in (80, 9090, 9000)}
     assert len(ports) == 3, "HTTP, gRPC and TCP"
 
 
-def test_what_it_leaves(verifier: Verifier) -> None:
-    """Files, and nothing in the clusters."""
+def named(checks: Sequence[ProbeResult]) -> list[tuple[str, str]]:
+    """Layer and cluster of each failure, the first layer first."""
+    found = {(check.layer, check.blamed) for check in checks if check.layer}
+    return sorted(found, key=lambda item: LAYERS.index(item[0]))
+
+
+def is_named(checks: Sequence[ProbeResult], fault: Fault) -> bool:
+    """Behind the same Service is the exporter, so that more may fail; what comes first counts, and one place alone."""
+    found = named(checks)
+    return found[:1] == [(fault.layer, fault.blamed)] and {blamed for _layer, blamed in found} == {fault.blamed}
+
+
+class Watched:
+    """Looks at the edge of a fault, through the probe that a run left."""
+
+    def __init__(self, alliance: Alliance, looker: Looker, fault: Fault) -> None:
+        self._alliance = alliance
+        self._looker = looker
+        self._fault = fault
+        self._edge = (fault.reader, fault.neighbour)
+
+    def look(self) -> Verification:
+        """What is found now; where it matters when the probe was started, by a new one."""
+        if self._fault.new_probe:
+            self._renew()
+        return self._looker.verify([self._fault.reader], services=SERVICES, step_timeout=STEP_SECONDS)
+
+    def results(self, verification: Verification) -> list[ProbeResult]:
+        """Of the edge."""
+        return verification.results(self._edge)
+
+    def is_well(self, verification: Verification) -> bool:
+        """Whether no fault of before lasts."""
+        return all(result.ok for result in self.results(verification)) and verification.level(self._edge) == "ok"
+
+    def _renew(self) -> None:
+        where = (self._fault.reader, "-n", NAMESPACE)
+        cluster, *namespace = where
+        self._alliance.kubectl(cluster, "delete", "pod", *namespace, "-l", "app=alliance-probe", "--wait=false")
+        self._alliance.kubectl(cluster, "rollout", "status", *namespace, PROBE, "--timeout=120s")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_layer_and_the_cluster_are_named(verifier: Verifier, looker: Looker, fault: Fault) -> None:
+    watched = Watched(verifier.alliance, looker, fault)
+    before = until(watched.look, watched.is_well)
+    assert watched.is_well(before), before.lines()
+    with fault.make(verifier.alliance):
+        seen = until(watched.look, lambda found: is_named(watched.results(found), fault))
+        lines, results = seen.lines(), watched.results(seen)
+        assert is_named(results, fault), lines
+        assert seen.red(fault.reader) == [fault.neighbour]
+        assert any(_says(line, fault) for line in lines), lines
+        assert all(check.reason and check.remedy for check in results if check.layer)
+        # What status says is never better than what was verified.
+        overview = looker.status(seen)
+        edge = overview.edge(fault.reader, fault.neighbour)
+        assert edge is not None
+        assert (edge.level, overview.level) == ("error", "error")
+        if fault.name in BY_PLAYBOOK:
+            _by_playbook(verifier, fault)
+    if fault.new_probe:
+        after = until(watched.look, watched.is_well)
+        assert watched.is_well(after), after.lines()
+
+
+def _by_playbook(verifier: Verifier, fault: Fault) -> None:
+    done = verifier.run(verify_services=SERVICES, verify_step_timeout=STEP_SECONDS, verify_keep=True)
+    assert is_named(done.edge(fault.reader, fault.neighbour), fault), done.output
+    assert done.status != 0
+    assert fault.reader in done.failures
+    assert any(_says(line, fault) for line in done.output.splitlines()), done.output
+    verified = str(verifier.folder / "result.json")
+    overview = status(verifier.alliance, verifier.folder, alliance_verify_json_file=verified)
+    assert overview.level == "error"
+    assert SEEN.get(fault.name, set()) <= not_well(overview), told(overview)
+
+
+def _says(line: str, fault: Fault) -> bool:
+    return f"{fault.reader} to {fault.neighbour}: {fault.layer}, in {fault.blamed}: " in line
+
+
+def test_all_is_well_again_and_the_probe_is_gone(verifier: Verifier) -> None:
+    done = verifier.run()
+    assert done.status == 0, done.output
+    for cluster in CLUSTERS:
+        assert "alliance-probe" not in verifier.alliance.kubectl(
+            cluster, "get", "deployments,serviceaccounts", "-n", NAMESPACE, "-o", "name"
+        )
     assert list(ElementTree.parse(verifier.folder / "result.junit").iter("testcase"))
     page = (verifier.folder / "result.page").read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert HOST in page
-    for cluster in CLUSTERS:
-        found = verifier.alliance.kubectl(
-            cluster, "get", "deployment,serviceaccount", "-n", NAMESPACE, "-o", "name", "--ignore-not-found"
-        )
-        assert "alliance-probe" not in found
-
-
-# Of each layer one fault is looked at with status.yml too.
-STATUS = {fault.layer: fault for fault in reversed(FAULTS)}
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_the_layer_and_the_cluster_are_named(verifier: Verifier, fault: Fault) -> None:
-    edge = (fault.reader, fault.neighbour)
-
-    def as_it_should(run: Verified) -> bool:
-        # Behind the same Service is the exporter, so that more may fail; what comes first counts, and one place alone.
-        named = run.named(*edge)
-        return named[:1] == [(fault.layer, fault.blamed)] and {blamed for _layer, blamed in named} == {fault.blamed}
-
-    if fault.new_probe:
-        _new_probe(verifier.alliance, fault.reader)
-    try:
-        with fault.make(verifier.alliance):
-            done = verifier.until(as_it_should)
-    finally:
-        if fault.new_probe:
-            _new_probe(verifier.alliance, fault.reader)
-    assert as_it_should(done), done.output
-    assert done.status != 0
-    assert fault.reader in done.failures
-    assert f"{fault.reader} to {fault.neighbour}: {fault.layer}, in {fault.blamed}: " in done.output
-    assert all(check["reason"] and check["remedy"] for check in done.edge(*edge) if "layer" in check)
-    if fault is STATUS[fault.layer]:
-        assert verifier.status() == "error"
-
-
-def _new_probe(alliance: Alliance, cluster: str) -> None:
-    """The next run makes it anew."""
-    alliance.kubectl(
-        cluster, "delete", "-n", NAMESPACE, "deployment/alliance-probe", "--ignore-not-found", "--cascade=foreground"
-    )
-
-
-def test_all_is_well_again_and_the_probe_is_gone(verifier: Verifier) -> None:
-    done = verifier.until(lambda run: run.status == 0, verify_keep=False, verify_services=[])
-    assert done.status == 0, done.output
-    for cluster in CLUSTERS:
-        assert "alliance-probe" not in verifier.alliance.kubectl(
-            cluster, "get", "pods,deployments", "-n", NAMESPACE, "-o", "name"
-        )

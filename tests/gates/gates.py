@@ -71,14 +71,7 @@ def pytest(python: str, folder: str, *arguments: str) -> tuple[str, ...]:
     return (python, "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}", *arguments, folder)
 
 
-def _without(*files: str) -> list[str]:
-    """The arguments that leave out files whose names begin so."""
-    return [f"--ignore-glob=*/{name}*" for name in files]
-
-
-# Tests that are not part of the gates yet: `make long` runs them.
-_LONG_INTEGRATION = ("test_rendering", "test_plan_and_run")
-_LONG_E2E = ("test_12_status", "test_12_verify")
+# What is left to `make long`; of other tests it takes larger numbers.
 _NOT_LONG = ("-m", "not long")
 # Two files at a time, each by one process: most of their time is waiting for servers.
 _TWO_FILES = ("--numprocesses=2", "--dist=loadfile")
@@ -127,12 +120,11 @@ GATES = (
     ),
     Gate(
         "integration",
-        pytest(PYTHON, "tests/integration", *_without(*_LONG_INTEGRATION), *_NOT_LONG, *_TWO_FILES),
+        pytest(PYTHON, "tests/integration", *_NOT_LONG, *_TWO_FILES),
         "modules and exporter against real API servers",
         suite=True,
         timeout=45 * MINUTE,
         needs="build",
-        environment={"ALLIANCE_FAULT_RUNS": "40"},
     ),
     Gate(
         "wire",
@@ -144,12 +136,11 @@ GATES = (
     ),
     Gate(
         "e2e",
-        pytest(PYTHON, "tests/e2e", *_without(*_LONG_E2E), *_NOT_LONG),
+        pytest(PYTHON, "tests/e2e", *_NOT_LONG),
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=75 * MINUTE,
         needs="build",
-        environment={"ALLIANCE_TWO_RUNS": "3"},
     ),
 )
 

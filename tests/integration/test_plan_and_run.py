@@ -31,6 +31,8 @@ Object = dict[str, Any]
 Key = tuple[str, str]
 
 READER, NAMESPACE, ROOT_NAMESPACE, APPS = "planned-here", "planned", "planned-istio", "planned-apps"
+pytestmark = pytest.mark.long
+
 KINDS = (
     ("networking.istio.io/v1", "ServiceEntry", NAMESPACE),
     ("networking.istio.io/v1", "DestinationRule", NAMESPACE),

@@ -30,6 +30,8 @@ from tests.wire.playbook import at_work, federate, write_inventory, writes
 Object = dict[str, Any]
 
 HERE, NAMESPACE, ISTIO = "rendered", "istio-alliance", "istio-system"
+pytestmark = pytest.mark.long
+
 APPLY = ("apply", "--server-side", "--force-conflicts", "--field-manager=meshalliance.istio", "-k")
 # What the collection may write to a cluster while it renders: what can't be a file.
 NO_FILES = re.compile(

@@ -16,12 +16,14 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findi
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, UNKNOWN, worst
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.members import Member
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import MODE_UNKNOWN
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.obstacles import obstacles
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
     Check,
     ClusterView,
     EdgeView,
     Overview,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_words import counted
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
 
 # What a run would write of gateway, exporter and the like: the roles themselves compare it, in check mode.
@@ -66,7 +68,7 @@ def assemble(
     ]
     if verified is not None:
         edges = [_with_probes(edge, verified) for edge in edges]
-    found = preflight(members)
+    found = [*preflight(members), *(item for member in members for item in obstacles(member, members))]
     clusters = []
     for member in members:
         own = [item for item in found if item.cluster == member.name]
@@ -104,7 +106,9 @@ def _inventory(findings: Sequence[Finding]) -> Check:
     level = worst([OK, *(item.severity for item in findings)])
     conflicts = sum(item.code in CONFLICTS for item in findings)
     text = (
-        f"{len(findings)} problems, {conflicts} of them conflicts with others" if findings else "nothing is in its way"
+        f"{counted(len(findings), 'problem')}, {counted(conflicts, 'conflict')} with others among them"
+        if findings
+        else "nothing is in its way"
     )
     return Check("inventory", level, text)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.alliance_overview import TRAFFIC_CHECK
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import LEVELS, OK, UNKNOWN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import (
     Check,
@@ -28,6 +29,10 @@ CLUSTERS = ("CLUSTER", "STATE", "TRUST DOMAIN", "ISTIO", "GATEWAYS", "PUBLISHED"
 EDGES = ("CLUSTER", "NEIGHBOUR", "STATE", "JOINED BY", "IMPORTS", "LAST ANSWER", "NOT WELL")
 # So many edges and findings are printed, the worst ones; all are in the JSON file and on the page.
 MOST_EDGES, MOST_FINDINGS = 100, 50
+_UNTRIED = (
+    "traffic?: nobody has tried lately whether requests get through. verify.yml does, and tells it here when both have"
+    " alliance_verify_json_file"
+)
 
 
 def overview_lines(overview: Overview) -> list[str]:
@@ -43,6 +48,8 @@ def overview_lines(overview: Overview) -> list[str]:
         lines += ["", *finding_lines(item.to_dict() for item in found[:MOST_FINDINGS])]
     if len(found) > MOST_FINDINGS:
         lines.append(f"and {counted(len(found) - MOST_FINDINGS, 'other finding')}")
+    if any((check.name, check.level) == (TRAFFIC_CHECK, UNKNOWN) for edge in overview.edges for check in edge.checks):
+        lines += ["", _UNTRIED]
     return [_printable(line) for line in [*lines, "", f"{overview.title}: {overview.level.upper()}"]]
 
 

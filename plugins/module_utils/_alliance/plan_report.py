@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_words import counted
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.plan import CHECK, RENDER, RUN
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.report import aligned, finding_lines
 
@@ -82,13 +83,15 @@ def _ports(ports: Sequence[Mapping[str, Any]]) -> str:
 
 def _counts(actions: Sequence[str]) -> str:
     told = [
-        f"{actions.count(action)} objects {action}" for action in ("created", "updated", "deleted") if action in actions
+        f"{counted(actions.count(action), 'object')} {action}"
+        for action in ("created", "updated", "deleted")
+        if action in actions
     ]
     return ", ".join(told) or "no objects"
 
 
 def _statuses(cluster: Mapping[str, Any]) -> str:
-    return f", {len(cluster['statuses'])} statuses updated" if cluster["statuses"] else ""
+    return f", {counted(len(cluster['statuses']), 'status', 'statuses')} updated" if cluster["statuses"] else ""
 
 
 def _summary(plan: Mapping[str, Any]) -> str:
@@ -100,7 +103,8 @@ def _summary(plan: Mapping[str, Any]) -> str:
     objects, services = summary["objects"], summary["services"]
     begin = "Done" if plan["mode"] == RUN else "Plan"
     return (
-        f"{begin}: {objects['created']} objects created, {objects['updated']} updated,"
-        f" {objects['deleted']} deleted in {summary['changed_clusters']} clusters; services: {services['added']} more,"
-        f" {services['removed']} fewer, {services['changed']} changed; {summary['conflicts']} conflicts."
+        f"{begin}: {counted(objects['created'], 'object')} created, {objects['updated']} updated,"
+        f" {objects['deleted']} deleted in {counted(summary['changed_clusters'], 'cluster')};"
+        f" services: {services['added']} more, {services['removed']} fewer, {services['changed']} changed;"
+        f" {counted(summary['conflicts'], 'conflict')}."
     )

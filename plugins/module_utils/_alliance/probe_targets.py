@@ -54,11 +54,12 @@ def unpublished_of(
     """Ports of Services that a cluster has and does not publish, which its gateways have to refuse.
 
     C(services): what it has, by C(namespace/name), as service_ports.unpack() returns it. At most C(most), the same each
-    time: the exporter's, which is in the mesh for certain, and of the others such as stand evenly far apart. What has
-    no sidecar can't be passed on to anyway.
+    time, as what has no sidecar can't be passed on to anyway: the exporter's, which is in the mesh for certain, then
+    those of namespaces in which users publish something, then the others; of each such as stand evenly far apart.
     """
     gateways = tuple(sorted(document.ingress_gateways or ()))
     published = {service.hostname for service in document.public_services}
+    meshed = {_namespace(host) for host in published if not _is_healthcheck(host)}
     found = sorted(
         (host, int(port))
         for place, ports in services.items()
@@ -66,9 +67,17 @@ def unpublished_of(
         for _name, port, protocol in ports
         if protocol == "TCP"
     )
-    first = [place for place in found if place[0].startswith(f"{EXPORTER}.")][:1]
-    others = _even([place for place in found if place not in first], most - len(first))
-    return tuple(Target(host, port, "TCP", gateways) for host, port in (*first, *others))
+    chosen = [place for place in found if place[0].startswith(f"{EXPORTER}.")][:1]
+    near = [place for place in found if place not in chosen and _namespace(place[0]) in meshed]
+    known = {*chosen, *near}
+    far = [place for place in found if place not in known]
+    for places in (near, far):
+        chosen += _even(places, most - len(chosen))
+    return tuple(Target(host, port, "TCP", gateways) for host, port in chosen)
+
+
+def _namespace(host: str) -> str:
+    return host.split(".")[1]
 
 
 def _host(place: str, trust_domain: str) -> str:

@@ -52,7 +52,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overv
     Service,
     cut_services,
 )
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_words import time_ago
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_words import counted, time_ago
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import rfc3339, unix_time
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.neighbours import Neighbour
 from ansible_collections.meshalliance.istio.plugins.module_utils._federation.platform_cache import fingerprints
@@ -206,7 +206,9 @@ def _trust(edge: Edge, public: PublicMetadata, yardstick: Yardstick) -> None:
         ends.append((Expiry("root that is trusted of it", place, end), CERTIFICATE, yardstick.attention))
     found = [item.located(neighbour=edge.neighbour.name) for item in expiry_findings(ends, yardstick.now)]
     first = min((expiry.ends for expiry, _kind, _attention in ends), default="")
-    edge.add("trust", f"{len(ends)} roots are trusted, for its own domain only; the first ends at {first}", found)
+    edge.add(
+        "trust", f"{counted(len(ends), 'root')} trusted, for its own domain only; the first ends at {first}", found
+    )
 
 
 def _joined(edge: Edge, joined: MulticlusterMetadata | None, yardstick: Yardstick) -> None:
@@ -232,7 +234,7 @@ def _imports(edge: Edge, private: FederationMetadata | None, imported: Sequence[
     elif state is not None:
         found += _behind(edge, state, private)
         found += _other_gateways(edge, state.gateways, private.ingress_gateways, yardstick, "federate.yml")
-    told = f"{len(imported)} services are imported"
+    told = f"{counted(len(imported), 'service')} imported"
     edge.add("imports", told if state is None else f"{told}, which is all that it publishes", found)
 
 

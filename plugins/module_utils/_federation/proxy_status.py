@@ -19,6 +19,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.error
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import OK, worst
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Check
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.page_words import counted
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.xds import ProxySync, lasting
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
@@ -67,7 +68,7 @@ def look_at_proxies(
         status.add("istiod", "", [finding])
         status.add("proxies", "", [_unasked("no istiod can be asked what the proxies took", error)])
     else:
-        status.add("istiod", f"{len(pods)} pods of istiod are Ready", _degraded(client, root_namespace))
+        status.add("istiod", f"{counted(len(pods), 'pod')} of istiod Ready", _degraded(client, root_namespace))
         _look_at_connected(status, client, root_namespace, pods, pause)
     _look_at_gateway(status, client, gateway_namespace, gateway)
     return status
@@ -108,7 +109,7 @@ def _look_at_connected(
         return
     status.add(
         "proxies",
-        f"{len(second)} proxies are connected to istiod and took all configuration",
+        f"{counted(len(second), 'proxy', 'proxies')} connected to istiod, with all configuration taken",
         _sync_findings(wanted - set(second), first, second),
     )
 
@@ -167,7 +168,11 @@ def _look_at_gateway(status: ProxyStatus, client: Client, namespace: str, gatewa
         findings.append(
             Finding("unknown", "proxies-not-asked", "no proxy of the gateway runs that could be asked", _LOG)
         )
-    status.add("gateway-proxies", f"{len(asked)} proxies of the gateway hold all their configuration", findings)
+    status.add(
+        "gateway-proxies",
+        f"{counted(len(asked), 'proxy', 'proxies')} of the gateway, with all configuration taken",
+        findings,
+    )
 
 
 def _unasked(what: str, error: AllianceError) -> Finding:

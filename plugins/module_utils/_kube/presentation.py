@@ -14,6 +14,7 @@ Object = dict[str, Any]
 
 HIDDEN = "(hidden)"
 HIDDEN_CHANGED = "(hidden, changed)"
+SAME = "its content stays the same; only who owns which of its fields (managedFields) changes"
 _BOOKKEEPING = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
 # A client-side apply repeats the whole object in one of them, a Secret's data too; controllers count in the other.
 _BOOKKEEPING_ANNOTATIONS = frozenset(
@@ -45,7 +46,10 @@ def shown(obj: Mapping[str, Any] | None) -> Object:
 
 
 def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
-    """One entry of a module's C(diff) list; values of Secrets are replaced on both sides."""
+    """One entry of a module's C(diff) list; values of Secrets are replaced on both sides.
+
+    Of an object that is written without a change of its content, ansible shows no lines: a sentence stands there.
+    """
     obj = after or before or {}
     header = " ".join(
         str(value) for value in (obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) if value
@@ -53,7 +57,8 @@ def diff(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> d
     old, new = shown(before), shown(after)
     if obj["kind"] == "Secret":
         _hide(old, new)
-    return {"before_header": header, "after_header": header, "before": old, "after": new}
+    entry = {"before_header": header, "after_header": header, "before": old, "after": new}
+    return {**entry, "prepared": f"{header}: {SAME}\n"} if old == new else entry
 
 
 def _hide(old: Object, new: Object) -> None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An API server that fails in all ways: every run ends as was asked or with a clear error, and the next one repairs.
 
-ALLIANCE_FAULT_RUNS is how many runs meet faults (500), ALLIANCE_FAULT_SEED what they are drawn by (1); both are printed
-with the figures. A failure names its run by seed and number.
+ALLIANCE_FAULT_RUNS is how many runs meet faults (40, 500 in `make long`), ALLIANCE_FAULT_SEED what they are drawn by
+(1); both are printed with the figures. A failure names its run by seed and number.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.integration.faults.proxy import FaultProxy, Seen
 from tests.integration.forked import Forker, QuickRun, Settings
 from tests.lab.controlplane import ControlPlane
 
-RUNS = int(os.environ.get("ALLIANCE_FAULT_RUNS", "500"))
+RUNS = int(os.environ.get("ALLIANCE_FAULT_RUNS", "40"))
 SEED = os.environ.get("ALLIANCE_FAULT_SEED", "1")
 CLUSTER = "cluster-t"
 CHECKED = 8  # one run in so many is in check mode

@@ -24,6 +24,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overv
     Overview,
     Probe,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.service_ports import pack_ports
 
 NOW = "2026-01-01T12:00:00Z"
 WELL = Check("api", "ok", "well")
@@ -160,6 +161,25 @@ def test_what_the_inventory_says_of_somebody_else_s_cluster_is_told() -> None:
     outside = Member("c", provider="external", declared_domain="c.local", trust_on_first_use=True)
     overview = assemble("Status", NOW, [member("a"), outside], {"a": told("a", "c")})
     assert {item.code for item in overview.clusters[1].findings} == {"external-incomplete", "trust-on-first-use"}
+
+
+def test_what_others_have_in_the_alliance_s_way_is_told() -> None:
+    rule = {
+        "kind": "DestinationRule",
+        "namespace": "shop",
+        "name": "x",
+        "host": "bar.xyz.svc.b.local",
+        "tls": ["DISABLE"],
+    }
+    own = replace(member("a"), state=replace(member("a").state, foreign=(rule,)))  # type: ignore[type-var]
+    published = pack_ports({"bar.xyz.svc.b.local": [["http", 80, "HTTP"]]})
+    other = replace(member("b"), state=replace(member("b").state, public_ports=published))  # type: ignore[type-var]
+    parts = {"a": told("a", "b"), "b": told("b", "a")}
+    view = assemble("Status", NOW, [own, other], parts).clusters[0]
+    assert [item.code for item in view.findings] == ["destination-rule-taken"]
+    assert (view.level, view.checks[-1].text) == ("warning", "1 problem, 1 conflict with others among them")
+    ignoring = replace(own, ignored_findings=("destination-rule-taken",))
+    assert assemble("Status", NOW, [ignoring, other], parts).level == "ok"
 
 
 def test_all_that_a_verification_found_counts() -> None:

@@ -46,6 +46,8 @@ def test_checks_that_are_not_well_are_named() -> None:
     edge = replace(overview.edges[0], checks=checks, probes=(Probe("x:80", "error", layer="DNS"),))
     lines = overview_lines(replace(overview, edges=(edge,)))
     assert any(line.endswith("identity, traffic?, DNS") for line in lines)
+    assert "alliance_verify_json_file" in lines[-3], "who makes it known"
+    assert "alliance_verify_json_file" not in "".join(overview_lines(alliance(2)))
 
 
 def test_many_findings_are_cut() -> None:

@@ -129,12 +129,10 @@ def test_the_lines() -> None:
         "  + root AA",
         "  - root BB",
     ]
-    assert "a: 1 objects created" in lines
+    assert "a: 1 object created" in lines
     assert "b: not known, the run did not come to it" in lines
     assert "WARNING a (neighbour b): ServiceEntry n/x: it is there too. Remedy: delete it" in lines
-    assert lines[-1].startswith(
-        "Plan: 1 objects created, 0 updated, 0 deleted in 1 clusters; services: 1 more, 1 fewer"
-    )
+    assert lines[-1].startswith("Plan: 1 object created, 0 updated, 0 deleted in 1 cluster; services: 1 more, 1 fewer")
 
 
 def test_a_long_list_is_cut_for_people() -> None:

@@ -94,6 +94,14 @@ def test_what_is_not_published_is_asked_for() -> None:
     assert unpublished_of(document(), DOMAIN, {}) == ()
 
 
+def test_what_is_in_the_mesh_for_certain_or_probably_is_asked_for_first() -> None:
+    services = {**SERVICES, "xyz/hidden": [["http", 80, "TCP"]], "istio-alliance/gateway": [["tls", 15443, "TCP"]]}
+    names = [target.host.split(".")[0] for target in unpublished_of(document(), DOMAIN, services)]
+    assert names[:2] == ["metadata-exporter", "hidden"], "which is beside what is published"
+    assert "gateway" not in names, "beside the Services that are there to be probed"
+    assert len(names) == 3
+
+
 def test_forged_identities_are_of_both_domains_each_once() -> None:
     both = forged_identities((DOMAIN, "cluster-a.local", DOMAIN))
     assert [identity.split("/")[2] for identity in both] == [DOMAIN, "cluster-a.local"]

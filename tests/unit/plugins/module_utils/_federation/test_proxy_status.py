@@ -86,7 +86,7 @@ def test_all_took_their_configuration(looked: Callable[[Mesh], ProxyStatus]) -> 
     status = looked(mesh)
     assert levels(status) == {"istiod": "ok", "proxies": "ok", "gateway-proxies": "ok"}
     assert (status.findings, mesh.pauses) == ([], 0)
-    assert status.checks[1].text == "2 proxies are connected to istiod and took all configuration"
+    assert status.checks[1].text == "2 proxies connected to istiod, with all configuration taken"
 
 
 def test_without_an_istiod_nothing_is_known_of_the_proxies(looked: Callable[[Mesh], ProxyStatus]) -> None:

@@ -42,6 +42,12 @@ def test_no_value_of_a_secret_is_in_any_diff(values: dict[str, str]) -> None:
             assert value not in text
 
 
+def test_a_write_that_changes_no_content_is_told_in_words() -> None:
+    one = secret({"a": "QQ=="})
+    assert diff(one, {**one, "metadata": {**one["metadata"], "managedFields": []}})["prepared"].endswith(" changes\n")
+    assert "prepared" not in diff(one, secret({"a": "Qg=="}))
+
+
 def test_the_originals_are_not_touched() -> None:
     before = secret({"a": "QQ=="}, **{LAST_APPLIED: "{}"})
     copy = json.loads(json.dumps(before))
