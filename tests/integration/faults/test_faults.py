@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An API server that fails in all ways: every run ends as was asked or with a clear error, and the next one repairs.
 
-ALLIANCE_FAULT_RUNS is how many runs meet faults (40, 500 in `make long`), ALLIANCE_FAULT_SEED what they are drawn by
+ALLIANCE_FAULT_RUNS is how many runs meet faults (40; `make long`: 500), ALLIANCE_FAULT_SEED what they are drawn by
 (1); both are printed with the figures. A failure names its run by seed and number.
 """
 
@@ -36,6 +36,8 @@ from tests.integration.faults.plan import FAULTS, Plan
 from tests.integration.faults.proxy import FaultProxy, Seen
 from tests.integration.forked import Forker, QuickRun, Settings
 from tests.lab.controlplane import ControlPlane
+
+pytestmark = pytest.mark.long
 
 RUNS = int(os.environ.get("ALLIANCE_FAULT_RUNS", "40"))
 SEED = os.environ.get("ALLIANCE_FAULT_SEED", "1")
