@@ -21,10 +21,12 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certi
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import (
     DATAPLANE_READY,
+    EVICTED,
     PRIVATE_READY,
     PUBLIC_READY,
     REMOTE_API_READY,
     STALE,
+    condition,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import GatewayAddress
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
@@ -44,7 +46,6 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times
 # The conditions that are exported; those of others are not.
 CONDITIONS = (PUBLIC_READY, PRIVATE_READY, REMOTE_API_READY, DATAPLANE_READY, STALE)
 STATUSES = ("True", "False", "Unknown")
-_EVICTED = "Evicted"
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,8 @@ def _conditions(value: object) -> dict[str, str]:
 
 def _evicted(value: object) -> bool:
     """Whether it has been silent for so long that nothing of it is imported any more."""
-    return any(
-        (entry.get("type"), entry.get("status"), entry.get("reason")) == (STALE, "True", _EVICTED)
-        for entry in _entries(value)
-    )
+    stale = condition(_entries(value), STALE) or {}
+    return (stale.get("status"), stale.get("reason")) == ("True", EVICTED)
 
 
 def _entries(value: object) -> list[Mapping[str, Any]]:

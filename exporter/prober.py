@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ansible_collections.meshalliance.istio.exporter.healthcheck_request import ask
@@ -150,9 +151,7 @@ class Prober:
         with self._lock:
             before = self._last.get(found.key)
             succeeded = found.at if found.outcome == ANSWERED else before.succeeded if before else 0.0
-            self._last[found.key] = Measurement(
-                found.kind, found.name, found.outcome, found.host, found.reason, found.at, found.seconds, succeeded
-            )
+            self._last[found.key] = replace(found, succeeded=succeeded)
             counted = (found.key, found.outcome)
             self._counts[counted] = self._counts.get(counted, 0) + 1
         if before is None or before.outcome != found.outcome:

@@ -19,7 +19,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 Job = Mapping[str, Any]
@@ -56,16 +55,6 @@ class ForkServer:
         if self._process is not None:
             self._process.communicate(timeout=60)
             self._process = None
-
-    def __enter__(self) -> ForkServer:
-        """Nothing is started before the first job."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the process."""
-        self.close()
 
     def _ask(self, line: str) -> str:
         if self._process is None:

@@ -15,6 +15,8 @@ REMOTE_API_READY = "RemoteAPIServerReady"
 DATAPLANE_READY = "DataplaneConnectionReady"
 # Ours alone: what is used of a neighbour is old, or used no more.
 STALE = "Stale"
+# The reason of STALE when nothing of the neighbour is imported any more.
+EVICTED = "Evicted"
 
 # A message may quote a neighbour; a status is no place for long texts.
 _MAX_MESSAGE = 1024
@@ -49,3 +51,9 @@ def set_condition(
 def condition(conditions: Iterable[Mapping[str, Any]], type_: str) -> dict[str, Any] | None:
     """The condition of this type, or None."""
     return next((dict(entry) for entry in conditions if entry.get("type") == type_), None)
+
+
+def is_ready(obj: Mapping[str, Any]) -> bool:
+    """Whether the condition Ready of a pod or node is true."""
+    ready = condition((obj.get("status") or {}).get("conditions") or [], "Ready")
+    return ready is not None and ready.get("status") == "True"

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.addresses import AddressRules
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import (
+    EVICTED,
     PRIVATE_READY,
     PUBLIC_READY,
     REMOTE_API_READY,
@@ -193,7 +194,7 @@ def _with_stale(
     """Only who was stale once has this condition. Its texts hold no time that passes, so that they stay the same."""
     if stale is not None and stale.evicted:
         message = f"no answer since {stale.since}: nothing of it is imported any more"
-        return set_condition(conditions, STALE, "True", "Evicted", message, now_iso)
+        return set_condition(conditions, STALE, "True", EVICTED, message, now_iso)
     if stale is not None and stale.stale:
         message = f"no answer since {stale.since}: what was known of it stays in use"
         return set_condition(conditions, STALE, "True", "LastKnownGood", message, now_iso)

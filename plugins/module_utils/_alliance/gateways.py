@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.documents import (
     MAX_GATEWAYS,
     GatewayAddress,
@@ -97,12 +98,12 @@ def _load_balancer(service: Mapping[str, Any], port: int) -> _Answer:
 
 
 def _node_port(nodes: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], port: int) -> _Answer:
-    serving = {(pod.get("spec") or {}).get("nodeName") for pod in pods if _is_ready(pod) and not _is_going(pod)}
+    serving = {(pod.get("spec") or {}).get("nodeName") for pod in pods if is_ready(pod) and not _is_going(pod)}
     usable = [
         node
         for node in nodes
         if (node.get("metadata") or {}).get("name") in serving
-        and _is_ready(node)
+        and is_ready(node)
         and not (node.get("spec") or {}).get("unschedulable")
     ]
     return _checked(((_node_address(node), port) for node in usable), "no Ready node with a Ready gateway pod")
@@ -136,11 +137,6 @@ def _node_address(node: Mapping[str, Any]) -> object:
             if entry.get("type") == kind and entry.get("address"):
                 return entry["address"]
     return None
-
-
-def _is_ready(item: Mapping[str, Any]) -> bool:
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
 
 
 def _is_going(item: Mapping[str, Any]) -> bool:

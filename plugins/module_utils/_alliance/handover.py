@@ -23,6 +23,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
     MODE_MULTICLUSTER,
     PROVIDER_DECKHOUSE,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts import one_line
 
 _SEPARATOR = "---"
 _CLUSTER = "# Cluster: "
@@ -48,13 +49,13 @@ def federation_manifests(members: Sequence[Member], external_name: str, previous
     sections, left_out = [], []
     for member in sorted(external.neighbours(members), key=lambda item: item.name):
         missing = _missing(member, refused)
-        before = earlier.get(_line(member.name))
+        before = earlier.get(one_line(member.name))
         if before and (missing or member.state is None or _lost_ca(member, before)):
             sections.append(before)
         elif missing is None:
             sections.append(_section(member, external.mode_with(member)))
         else:
-            left_out.append(f"# Left out, {missing}: {_line(member.name)}")
+            left_out.append(f"# Left out, {missing}: {one_line(member.name)}")
     return "".join(f"{line}\n" for line in [*_header(external), *left_out]) + "".join(sections)
 
 
@@ -94,7 +95,7 @@ def _certificates(text: str | None) -> str | None:
 
 def _header(external: Member) -> list[str]:
     return [
-        f"# For the administrator of {_line(external.name)}. First compare the fingerprints with us in another way,",
+        f"# For the administrator of {one_line(external.name)}. First compare the fingerprints with us in another way,",
         "# such as by telephone. On a Deckhouse cluster then: apply it with kubectl. With meshalliance.istio:",
         "# a host with alliance_provider: external for each, and the fingerprints as its alliance_root_fingerprints.",
     ]
@@ -119,9 +120,9 @@ def _section(member: Member, mode: str | None) -> str:
     del resource["metadata"]["labels"]
     lines = [
         _SEPARATOR,
-        f"{_CLUSTER}{_line(member.name)}",
-        f"# clusterUUID: {_line(uuid) or _UNKNOWN}",
-        *(f"# SHA-256 of its root: {_line(text)}" for text in prints or [_UNKNOWN]),
+        f"{_CLUSTER}{one_line(member.name)}",
+        f"# clusterUUID: {one_line(uuid) or _UNKNOWN}",
+        *(f"# SHA-256 of its root: {one_line(text)}" for text in prints or [_UNKNOWN]),
         *_yaml(resource),
     ]
     return "".join(f"{line}\n" for line in lines)
@@ -156,8 +157,3 @@ def _yaml(value: Mapping[str, Any], indent: str = "") -> Iterable[str]:
         else:
             constant = key in ("apiVersion", "kind")
             yield f"{indent}{key}: {item if constant else json.dumps(item)}"
-
-
-def _line(text: str) -> str:
-    """A stranger's text on one line of a comment."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

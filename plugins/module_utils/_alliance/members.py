@@ -23,6 +23,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names
     PROVIDER_EXTERNAL,
     PROVIDER_ISTIO,
 )
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.texts import one_line
 
 PROVIDERS = (PROVIDER_ISTIO, PROVIDER_DECKHOUSE, PROVIDER_EXTERNAL)
 
@@ -243,7 +244,7 @@ def _member(name: str, variables: Mapping[str, Any], state: Any) -> Member:
 def _reason(error: Exception) -> str:
     """An error of a template on one line, without what ansible-core says of its own inside."""
     text = str(error).strip().removeprefix("A captured exception marker was tripped: ") or type(error).__name__
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]
+    return one_line(text)[:300]
 
 
 def _has_template(value: Any) -> bool:

@@ -9,6 +9,11 @@ from __future__ import annotations
 _MOST_CHARACTERS = 400
 
 
+def one_line(text: str) -> str:
+    """A text on one line, without what a terminal would obey."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
 def printable(text: str) -> str:
-    """The beginning of a text, on one line, without what a terminal would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text[:_MOST_CHARACTERS]).split())
+    """The beginning of a text, as one_line() has it."""
+    return one_line(text[:_MOST_CHARACTERS])

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.findings import Finding
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.levels import ERROR, OK, WARNING
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Check
@@ -42,7 +43,7 @@ def serving_of(
     slices: Iterable[Mapping[str, Any]],
 ) -> Serving:
     """From the objects: C(slices) are the EndpointSlices of the Service. Pods on their way out don't count."""
-    present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and not _ended(pod)]
+    present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp") and not is_over(pod)]
     return Serving(
         workload, len(present), sum(map(is_ready, present)), service_name, service is not None, ready_endpoints(slices)
     )
@@ -80,11 +81,6 @@ def serving_check(name: str, serving: Serving, *, remedy: str) -> tuple[Check, t
     return Check(name, level, text), (finding,)
 
 
-def _ended(pod: Mapping[str, Any]) -> bool:
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """Whether all containers of the pod have ended for good."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod's condition Ready is true."""
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)

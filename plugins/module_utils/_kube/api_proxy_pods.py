@@ -17,6 +17,7 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.api_p
     config_hash,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import API_PROXY
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.workloads import is_over
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.kinds import CONFIG_MAP, POD
@@ -47,8 +48,7 @@ def refresh_proxies(client: Client, config_map: Mapping[str, Any], *, planning: 
 
 
 def _lives(pod: Object) -> bool:
-    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return not ended and not pod["metadata"].get("deletionTimestamp")
+    return not is_over(pod) and not pod["metadata"].get("deletionTimestamp")
 
 
 def _written(obj: Object) -> str:

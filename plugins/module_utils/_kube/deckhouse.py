@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import names
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.certificates import fingerprint
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.cluster_state import ClusterState
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.deckhouse import (
     API_PROXY,
     Endpoint,
@@ -266,18 +267,13 @@ def _in_namespace(problem: Finding) -> Finding:
 
 def _pods_pending(pods: Iterable[Mapping[str, Any]], nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """How many gateway pods are ready when none is: one that never gets ready must not keep a run waiting."""
-    down = {node["metadata"]["name"] for node in nodes if not _is_ready(node)}
+    down = {node["metadata"]["name"] for node in nodes if not is_ready(node)}
     present = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     counted = [pod for pod in present if pod["spec"].get("nodeName") not in down] or present
-    ready = sum(_is_ready(pod) for pod in counted)
+    ready = sum(is_ready(pod) for pod in counted)
     if ready:
         return ()
     return (f"the pods of the ingress gateway ({ready} of {len(counted)} are ready)",)
-
-
-def _is_ready(item: Mapping[str, Any]) -> bool:
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
 
 
 def _exporter_pending(client: Client) -> str:
@@ -286,7 +282,7 @@ def _exporter_pending(client: Client) -> str:
     if deployment is not None:
         return not_serving(deployment)
     pods = client.list(kinds.POD, names.DKP_NAMESPACE, label_selector=f"app={names.DKP_EXPORTER}").items
-    return "" if any(_is_ready(pod) for pod in pods) else "it does not exist or has no ready pod"
+    return "" if any(is_ready(pod) for pod in pods) else "it does not exist or has no ready pod"
 
 
 def _endpoint(client: Client, wanted: str | None) -> Endpoint | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measured import (
     MAX_MEASURED_BYTES,
@@ -17,7 +18,6 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.measu
     Measured,
 )
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import EXPORTER
-from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.workloads import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.port_forward import pod_get

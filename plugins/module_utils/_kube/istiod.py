@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.remote_proof import Endpoints
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.xds import ProxySync, syncs_of
@@ -76,7 +77,7 @@ def istiod_pods(client: Client, root_namespace: str, revision: str | None = None
     """The names of the Ready pods of istiod, of one revision when given. Raises AllianceError when there is none."""
     selector = "app=istiod" + (f",istio.io/rev={revision}" if revision else "")
     pods = client.list(kinds.POD, root_namespace, label_selector=selector).items
-    ready = sorted(str(pod["metadata"]["name"]) for pod in pods if _is_ready(pod))
+    ready = sorted(str(pod["metadata"]["name"]) for pod in pods if _serves(pod))
     if not ready:
         of_revision = f" of revision {revision}" if revision else ""
         raise AllianceError(
@@ -261,7 +262,5 @@ def _get(client: Client, namespace: str, pod: str, path: str) -> bytes:
         raise
 
 
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-    return ready and not pod["metadata"].get("deletionTimestamp")
+def _serves(pod: Mapping[str, Any]) -> bool:
+    return is_ready(pod) and not pod["metadata"].get("deletionTimestamp")

@@ -20,8 +20,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import condition
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.times import unix_time
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.workloads import is_over
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError, WaitTimeoutError
@@ -96,9 +98,7 @@ def _pods(client: Client, namespace: str, name: str) -> tuple[list[Object], int]
     labels = deployment["spec"]["selector"].get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     found = client.list(kinds.POD, namespace, label_selector=selector).items
-    over = ("Succeeded", "Failed")
-    pods = [pod for pod in found if (pod.get("status") or {}).get("phase") not in over]
-    return pods, deployment["spec"].get("replicas", 1)
+    return [pod for pod in found if not is_over(pod)], deployment["spec"].get("replicas", 1)
 
 
 def _settle(client: Client, pods: list[Object], pause: Callable[[float], None]) -> None:
@@ -110,10 +110,10 @@ def _settle(client: Client, pods: list[Object], pause: Callable[[float], None]) 
 
 def _ready_since(pod: Mapping[str, Any]) -> float | None:
     """Since when a pod is ready, in seconds of the epoch; None when it isn't."""
-    for condition in (pod.get("status") or {}).get("conditions") or []:
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            return unix_time(condition.get("lastTransitionTime")) or 0.0
-    return None
+    ready = condition((pod.get("status") or {}).get("conditions") or [], "Ready")
+    if ready is None or ready.get("status") != "True":
+        return None
+    return unix_time(ready.get("lastTransitionTime")) or 0.0
 
 
 def _end(client: Client, namespace: str, pod: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.conditions import is_ready
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import PROBE
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.probe_layers import Entry
@@ -43,7 +44,7 @@ class Shaping:
 def find_probe(client: Client, namespace: str) -> ProbePod:
     """The youngest pod of the probe that is ready. Raises AllianceError that says why there is none."""
     pods = client.list(kinds.POD, namespace, label_selector=f"app={PROBE}").items
-    ready = [pod for pod in pods if _ready(pod) and not pod["metadata"].get("deletionTimestamp")]
+    ready = [pod for pod in pods if is_ready(pod) and not pod["metadata"].get("deletionTimestamp")]
     if not ready:
         raise AllianceError(
             f"the probe does not run: {_why(client, namespace, pods)}",
@@ -122,11 +123,6 @@ def _why(client: Client, namespace: str, pods: Iterable[Object]) -> str:
             if condition.get("status") == "False" and condition.get("message"):
                 return str(condition["message"])
     return "it has no pod that is ready"
-
-
-def _ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
 
 
 def _proxy_env(pod: Object) -> dict[str, str] | None:

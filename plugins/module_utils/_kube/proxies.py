@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.errors import AllianceError
+from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.workloads import is_over
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube import kinds
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.client import Client
 from ansible_collections.meshalliance.istio.plugins.module_utils._kube.errors import ApiError
@@ -122,7 +123,7 @@ def ask_proxies(
 def proxy_of(pod: Mapping[str, Any]) -> Proxy | None:
     """The proxy of a pod; None when it has none, or has ended."""
     metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status") or {}
-    if status.get("phase") in ("Succeeded", "Failed"):
+    if is_over(pod):
         return None
     containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     container = next((item for item in containers if item["name"] == CONTAINER), None)
