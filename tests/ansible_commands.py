@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tests.forking import Ended, ForkServer, Job, serve
 
 # No command may take longer.
 LIMIT_SECONDS = 120
+PROGRAMS = {"ansible": ("ansible.cli.adhoc", "AdHocCLI"), "ansible-playbook": ("ansible.cli.playbook", "PlaybookCLI")}
 
 
 class AnsibleCommands:
@@ -46,19 +49,19 @@ run_ansible = AnsibleCommands()
 
 
 def _run(job: Job) -> None:
-    # Not at the top: whoever runs commands does not import ansible's command line for it.
-    from ansible.cli.adhoc import AdHocCLI
-    from ansible.cli.playbook import PlaybookCLI
-
     os.environ.clear()
     os.environ.update(job["environment"])
     os.chdir(job["folder"])
-    programs = {"ansible": AdHocCLI, "ansible-playbook": PlaybookCLI}
-    programs[job["arguments"][0]].cli_executor(job["arguments"])
+    _program(job["arguments"][0]).cli_executor(job["arguments"])
+
+
+def _program(name: str) -> Any:
+    # Imported by those who run commands alone: ansible reads its settings at import.
+    module, command_line = PROGRAMS[name]
+    return getattr(import_module(module), command_line)
 
 
 if __name__ == "__main__":
-    import ansible.cli.adhoc
-    import ansible.cli.playbook  # noqa: F401
-
+    for program in PROGRAMS:
+        _program(program)
     serve(_run, LIMIT_SECONDS)

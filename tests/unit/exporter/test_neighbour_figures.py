@@ -80,8 +80,8 @@ class Figures:
             )
         )
 
-    def value(self, name: str, /, **labels: str) -> float | None:
-        full = name if name.startswith("d8_") else f"meshalliance_exporter_{name}"
+    def value(self, metric: str, /, **labels: str) -> float | None:
+        full = metric if metric.startswith("d8_") else f"meshalliance_exporter_{metric}"
         return self.registry.get_sample_value(full, labels)
 
 

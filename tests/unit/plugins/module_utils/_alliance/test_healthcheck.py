@@ -84,7 +84,7 @@ def test_nothing_is_asked_outside_of_the_neighbour_s_domain(hostnames: list[str]
         assert not set(found) & set("\r\n /:@")
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5))
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_whatever_a_document_remembers(value: object) -> None:
     """As a status holds it, which is what the exporter reads."""
     document = {"ingressGateways": None, "publicServices": [{"hostname": value, "ports": value}, value]}
