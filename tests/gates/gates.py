@@ -39,7 +39,9 @@ class Gate:
 
     suite: the program is pytest, and its tests are counted.
     timeout: seconds after which it is ended and has failed.
-    needs: a gate that has to have passed in the same run, if it was asked for; this one is failed otherwise.
+    alone: it uses all processors and must not share them.
+    needs: a gate that has to have passed in the same run, if it was asked for; this one is failed otherwise. Both are
+      alone, as others run at the same time.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Gate:
     about: str
     suite: bool = False
     timeout: int = 10 * MINUTE
+    alone: bool = False
     needs: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,6 +99,7 @@ def environment(gate: Gate) -> dict[str, str]:
 
 
 GATES = (
+    Gate("sanity", (PYTHON, "-m", "tests.gates.sanity"), "ansible-test sanity", timeout=20 * MINUTE),
     Gate("ruff", (str(BIN / "ruff"), "check", "."), "mistakes in Python files"),
     Gate("ruff-format", (str(BIN / "ruff"), "format", "--check", "."), "layout of Python files"),
     Gate(
@@ -104,19 +108,20 @@ GATES = (
         "types in the shared code and the exporter, strict",
     ),
     Gate("changelog", (str(BIN / "antsibull-changelog"), "lint"), "changelog fragments"),
-    Gate("ansible-lint", (PYTHON, "-m", "tests.gates.ansible_lint"), "Ansible files, profile production"),
-    Gate("sanity", (PYTHON, "-m", "tests.gates.sanity"), "ansible-test sanity", timeout=20 * MINUTE),
-    Gate("importer", (PYTHON, "-m", "tests.gates.importer"), "the check that Galaxy makes at an upload"),
-    Gate("collection", pytest(PYTHON, "tests/gates"), "the collection's parts fit together", suite=True),
-    Gate("unit", pytest(PYTHON, "tests/unit", *_TWO_FILES), "unit tests, newest ansible-core", suite=True),
+    Gate("unit", pytest(PYTHON, "tests/unit"), "unit tests, newest ansible-core", suite=True),
     Gate("unit-oldest", pytest(OLDEST, "tests/unit"), "unit tests, oldest ansible-core", suite=True),
     Gate("page", pytest(PYTHON, "tests/page"), "the HTML page in a headless Chromium", suite=True),
     Gate("monitoring", pytest(PYTHON, "tests/monitoring"), "alerts, with Prometheus' tool for rules", suite=True),
+    # One copy of the checkout serves these and sanity, one after another.
+    Gate("ansible-lint", (PYTHON, "-m", "tests.gates.ansible_lint"), "Ansible files, profile production"),
+    Gate("importer", (PYTHON, "-m", "tests.gates.importer"), "the check that Galaxy makes at an upload"),
+    Gate("collection", pytest(PYTHON, "tests/gates"), "the collection's parts fit together", suite=True),
     Gate(
         "build",
         (PYTHON, "-m", "tests.lab", "build"),
         "programs and images of the lab; from the cache where their pins are unchanged",
         timeout=45 * MINUTE,
+        alone=True,
     ),
     Gate(
         "integration",
@@ -124,6 +129,7 @@ GATES = (
         "modules and exporter against real API servers",
         suite=True,
         timeout=45 * MINUTE,
+        alone=True,
         needs="build",
     ),
     Gate(
@@ -132,6 +138,7 @@ GATES = (
         "modules, roles and exporter against a simulated Deckhouse cluster",
         suite=True,
         timeout=30 * MINUTE,
+        alone=True,
         needs="build",
     ),
     Gate(
@@ -140,6 +147,7 @@ GATES = (
         "complete clusters of their own: federated ones of upstream Istio and of Deckhouse, and two of one domain",
         suite=True,
         timeout=75 * MINUTE,
+        alone=True,
         needs="build",
     ),
 )

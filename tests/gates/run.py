@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the gates one after another, goes on after a failure, and ends with one line that counts the tests.
+"""Runs the gates, goes on after a failure, and ends with one line that counts the tests.
+
+Gates that need one processor run two at a time; those that start clusters have the machine to themselves.
 
     python -m tests.gates.run [--list] [gate or group ...]
 
@@ -16,15 +18,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby, repeat
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 from tests.gates.gates import GATES, GROUPS, Gate, environment
 from tests.gates.staging import OUTPUT, ROOT
 
+AT_A_TIME = 2
 TAIL_LINES = 40
 GRACE_SECONDS = 30
 WORDS = ("passed", "failed", "skipped")
@@ -79,11 +86,41 @@ def end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def execute(gate: Gate) -> tuple[int, str]:
-    """Run the gate's program; the exit code, and a reason where the code alone doesn't tell."""
-    gate.junit.unlink(missing_ok=True)
-    with gate.log.open("wb") as log:
-        try:
+class Running:
+    """The gates' programs that run now, for whoever has to end them."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopping = False
+        self._lock = threading.Lock()
+
+    def execute(self, gate: Gate) -> tuple[int, str]:
+        """Run the gate's program; the exit code, and a reason where the code alone doesn't tell."""
+        gate.junit.unlink(missing_ok=True)
+        with gate.log.open("wb") as log:
+            try:
+                process = self._start(gate, log)
+            except OSError as error:
+                return 127, f"can't be started: {error}"
+            try:
+                return process.wait(timeout=gate.timeout), ""
+            except subprocess.TimeoutExpired:
+                end(process)
+                return 124, f"took longer than {gate.timeout // 60} minutes"
+            finally:
+                self._processes.discard(process)
+
+    def stop(self) -> None:
+        """End all, and start no more."""
+        with self._lock:
+            self._stopping = True
+        for process in list(self._processes):
+            end(process)
+
+    def _start(self, gate: Gate, log: BinaryIO) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopping:
+                raise InterruptedError("the run was stopped")
             process = subprocess.Popen(
                 gate.arguments(),
                 cwd=ROOT,
@@ -93,22 +130,14 @@ def execute(gate: Gate) -> tuple[int, str]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
-            return 127, f"can't be started: {error}"
-        try:
-            return process.wait(timeout=gate.timeout), ""
-        except subprocess.TimeoutExpired:
-            end(process)
-            return 124, f"took longer than {gate.timeout // 60} minutes"
-        except BaseException:
-            end(process)
-            raise
+            self._processes.add(process)
+            return process
 
 
-def run(gate: Gate) -> Outcome:
+def run(gate: Gate, running: Running | None = None) -> Outcome:
     """Run one gate and count."""
     started = time.monotonic()
-    code, reason = execute(gate)
+    code, reason = (running or Running()).execute(gate)
     seconds = time.monotonic() - started
     if not gate.suite:
         failed = int(code != 0)
@@ -145,24 +174,53 @@ def counted(outcome: Outcome) -> str:
     return f"{text}, {outcome.skipped} skipped" if outcome.skipped else text
 
 
+def batches(gates: Iterable[Gate]) -> Iterator[list[Gate]]:
+    """What may run at a time, in order: a gate that needs the machine alone, or all up to the next such gate."""
+    for alone, members in groupby(gates, key=lambda gate: gate.alone):
+        if alone:
+            yield from ([gate] for gate in members)
+        else:
+            yield list(members)
+
+
 def run_all(gates: Iterable[Gate]) -> list[Outcome]:
-    """Run the gates in order, printing what happens as it happens."""
+    """Run the gates in order, printing what happens as it happens. The outcomes are in the same order."""
     outcomes: list[Outcome] = []
     started = time.monotonic()
-    for gate in gates:
-        print(f"[{clock(time.monotonic() - started):>5}] {gate.name}: {gate.about}", flush=True)
-        broken = {outcome.gate.name for outcome in outcomes if outcome.failed}
+    running = Running()
+
+    def tell(text: str) -> None:
+        # One write, as others may be telling something.
+        sys.stdout.write(f"[{clock(time.monotonic() - started):>5}] {text}\n")
+        sys.stdout.flush()
+
+    def run_one(gate: Gate, broken: set[str]) -> Outcome:
+        tell(f"{gate.name}: {gate.about}")
         if gate.needs in broken:
             outcome = Outcome(gate, 0, 1, 0, 0.0, f"not run, because {gate.needs} failed")
         else:
-            outcome = run(gate)
-            if outcome.failed:
-                print(tail(gate.log), flush=True)
-        outcomes.append(outcome)
-        why = f" ({outcome.reason})" if outcome.reason else ""
-        word = "FAILED" if outcome.failed else "ok"
-        print(f"        {word}: {counted(outcome)} in {clock(outcome.seconds)}{why}", flush=True)
+            outcome = run(gate, running)
+        tell(ended(outcome))
+        return outcome
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        try:
+            for batch in batches(gates):
+                broken = {outcome.gate.name for outcome in outcomes if outcome.failed}
+                outcomes += pool.map(run_one, batch, repeat(broken))
+        except BaseException:
+            running.stop()
+            raise
     return outcomes
+
+
+def ended(outcome: Outcome) -> str:
+    """What is told of a gate at its end: of a failed one, also the end of its log."""
+    why = f" ({outcome.reason})" if outcome.reason else ""
+    word = "FAILED" if outcome.failed else "ok"
+    text = f"{outcome.gate.name} {word}: {counted(outcome)} in {clock(outcome.seconds)}{why}"
+    has_log = outcome.failed and outcome.gate.log.exists()
+    return f"{text}\n{tail(outcome.gate.log)}" if has_log else text
 
 
 def table(outcomes: Iterable[Outcome]) -> str:

@@ -25,8 +25,8 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(name: str, code: str, *, timeout: int = 60, needs: str = "") -> Gate:
-    return Gate(name, (sys.executable, "-c", code), "made up", timeout=timeout, needs=needs)
+def program(name: str, code: str, *, timeout: int = 60, alone: bool = False, needs: str = "") -> Gate:
+    return Gate(name, (sys.executable, "-c", code), "made up", timeout=timeout, alone=alone, needs=needs)
 
 
 def suite(name: str, folder: Path, text: str) -> Gate:
@@ -95,10 +95,37 @@ def test_a_time_out_ends_the_children_too(tmp_path: Path) -> None:
 
 
 def test_all_run_after_a_failure_and_what_needs_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
-    made_up = [program("first", "raise SystemExit(1)"), program("second", ""), program("third", "", needs="first")]
+    made_up = [
+        program("first", "raise SystemExit(1)", alone=True),
+        program("second", ""),
+        program("third", "", alone=True, needs="first"),
+    ]
     outcomes = runner.run_all(made_up)
     assert [(outcome.passed, outcome.failed) for outcome in outcomes] == [(0, 1), (1, 0), (0, 1)]
     assert "not run, because first failed" in capsys.readouterr().out
+
+
+def test_two_run_at_a_time(tmp_path: Path) -> None:
+    """Each waits for the other at a pipe."""
+    for name in ("one", "two"):
+        os.mkfifo(tmp_path / name)
+    first = f"open({str(tmp_path / 'one')!r}, 'w').close(); open({str(tmp_path / 'two')!r}).read()"
+    second = f"open({str(tmp_path / 'one')!r}).read(); open({str(tmp_path / 'two')!r}, 'w').close()"
+    outcomes = runner.run_all([program("first", first), program("second", second), program("third", "")])
+    assert [outcome.gate.name for outcome in outcomes if outcome.passed] == ["first", "second", "third"]
+
+
+def test_some_run_alone() -> None:
+    made_up = [program(name, "", alone=name in "bcf") for name in "abcdef"]
+    assert ["".join(gate.name for gate in batch) for batch in runner.batches(made_up)] == ["a", "b", "c", "de", "f"]
+
+
+def test_what_was_stopped_starts_nothing() -> None:
+    running = runner.Running()
+    running.stop()
+    outcome = runner.run(program("late", ""), running)
+    assert (outcome.passed, outcome.failed) == (0, 1)
+    assert "was stopped" in outcome.reason
 
 
 @pytest.mark.parametrize(
@@ -122,7 +149,8 @@ def test_groups_name_gates_that_exist() -> None:
     names = {gate.name for gate in GATES}
     for members in GROUPS.values():
         assert set(members) <= names
-    assert {gate.needs for gate in GATES} - {""} <= names
+    assert {gate.needs for gate in GATES} - {""} <= {gate.name for gate in GATES if gate.alone}
+    assert all(gate.alone for gate in GATES if gate.needs)
 
 
 def test_an_unknown_gate_is_an_error() -> None:
