@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, The meshalliance.istio authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module as users do, through ansible, against a real API server, and looks at what it asked that server for."""
+"""Runs a module against a real API server, and looks at what it asked that server for."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.names import WRITE_LEASE
 
-from tests.ansible_commands import run_ansible
+from tests.ansible_commands import environment, run_ansible
 from tests.gates.cycle import Step
+from tests.integration.forked import Forker
 from tests.lab.controlplane import ControlPlane
 
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-COLLECTIONS = Path(sys.prefix) / "collections"
 # The user of operator_kubeconfig: what a module does is told from what tests do by it.
 OPERATOR = "alliance-operator"
 _LEASE = f" leases/{WRITE_LEASE}"
@@ -55,19 +54,33 @@ class ModuleRunner:
     """Runs modules of the collection against one control plane."""
 
     control_plane: ControlPlane
+    _forker: Forker = field(default_factory=Forker)
 
     def __call__(
-        self, module: str, *, check: bool = False, fails: bool = False, verbose: bool = False, **arguments: Any
+        self, module: str, *, check: bool = False, fails: bool = False, by_ansible: bool = False, **arguments: Any
     ) -> ModuleRun:
-        """Run it once. A failure that was not announced by C(fails) fails the test. C(verbose) shows options."""
+        """Run it once. A failure that was not announced by C(fails) fails the test.
+
+        by_ansible: as users do, with the output that ansible makes at most verbosity, diffs first; not only the module.
+        """
         seen = len(self.requests())
-        options = [*self.options(module, check=check, **arguments), *(["-vvv"] if verbose else [])]
-        done = run_ansible("ansible", options, environment())
-        output = done.stdout + done.stderr
-        assert "localhost | " in output, output
-        result = _result(output)
+        result, output = (self._by_ansible if by_ansible else self._forked)(module, check=check, **arguments)
         assert bool(result.get("failed")) is fails, output
         return ModuleRun(result, tuple(_writes(self.requests()[seen:])), output)
+
+    def _forked(self, module: str, *, check: bool, **arguments: Any) -> tuple[dict[str, Any], str]:
+        done = self._forker(module, check=check, **self._arguments(arguments))
+        assert done.result, done.output
+        return done.result, done.output
+
+    def _by_ansible(self, module: str, *, check: bool, **arguments: Any) -> tuple[dict[str, Any], str]:
+        done = run_ansible("ansible", [*self.options(module, check=check, **arguments), "-vvv"], environment())
+        output = done.stdout + done.stderr
+        assert "localhost | " in output, output
+        return _result(output), output
+
+    def _arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
 
     def command(self, module: str, *, check: bool = False, **arguments: Any) -> list[str]:
         """The command that runs it in a process of its own; its environment is environment()."""
@@ -75,8 +88,8 @@ class ModuleRunner:
 
     def options(self, module: str, *, check: bool = False, **arguments: Any) -> list[str]:
         """What ansible is called with."""
-        arguments = {"kubeconfig": str(self.control_plane.operator_kubeconfig), "cluster": "cluster-t", **arguments}
-        options = ["localhost", "-m", f"meshalliance.istio.{module}", "-a", json.dumps(arguments), "--diff"]
+        given = json.dumps(self._arguments(arguments))
+        options = ["localhost", "-m", f"meshalliance.istio.{module}", "-a", given, "--diff"]
         return [*options, *(["--check"] if check else [])]
 
     def requests(self) -> list[dict[str, Any]]:
@@ -112,21 +125,6 @@ def run_playbook(folder: Path, inventory: Mapping[str, Any], tasks: list[dict[st
     (folder / "playbook.yml").write_text(yaml.safe_dump([play], sort_keys=False))
     done = run_ansible("ansible-playbook", ["-i", "inventory.yml", "playbook.yml", *options], environment(), folder)
     return done.stdout + done.stderr
-
-
-def environment() -> dict[str, str]:
-    """The environment of ansible: this collection, and nothing of the caller's settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_AUTH_"))}
-    return {
-        **clean,
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        "COLUMNS": "1000",
-        "NO_PROXY": "127.0.0.1",
-    }
 
 
 def _result(output: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from tests.ansible_commands import environment
 from tests.forking import ForkServer, Job, serve
-from tests.integration.ansible_module import environment
 
 COLLECTION = "ansible_collections.meshalliance.istio.plugins"
 # No run may take longer.
@@ -62,7 +62,7 @@ class Forker:
                 "module": module,
                 "check": check,
                 "settings": settings or {},
-                "variables": variables or {},
+                "environment": {**environment(), **(variables or {})},
                 "arguments": arguments,
             }
         )
@@ -92,7 +92,8 @@ def _run(job: Job) -> None:
     # Not at the top: the forking process alone needs ansible's own way to give a module its arguments.
     from ansible.module_utils.testing import patch_module_args
 
-    os.environ.update(job["variables"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
     for place, values in job["settings"].items():
         utils = importlib.import_module(f"{COLLECTION}.module_utils.{place}")
         for name, value in values.items():

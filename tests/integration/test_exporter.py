@@ -179,8 +179,7 @@ class Cluster:
 
     def audit(self) -> list[dict[str, Any]]:
         """The exporter's requests that were answered."""
-        events = [json.loads(line) for line in Path(self.plane.audit_log).read_text().splitlines()]
-        return [event for event in events if event["user"]["username"] == EXPORTER_USER and "responseStatus" in event]
+        return [event for event in self.plane.audit_events(EXPORTER_USER) if "responseStatus" in event]
 
 
 _REWRITE = """

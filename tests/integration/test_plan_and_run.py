@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.ansible_module import ModuleRunner, environment
+from tests.ansible_commands import environment, run_ansible
+from tests.integration.ansible_module import ModuleRunner
 from tests.integration.conftest import Admin
 from tests.integration.neighbour import GATEWAY, HTTP, Neighbour, make_root
 
@@ -184,11 +184,10 @@ class World:
         file.unlink(missing_ok=True)
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(self._inventory(file)))
         (self.folder / "playbook.yml").write_text(yaml.safe_dump(PLAY, sort_keys=False))
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", "inventory.yml", "playbook.yml", *options]
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=environment(), check=False, timeout=300
+        done = run_ansible(
+            "ansible-playbook", ["-i", "inventory.yml", "playbook.yml", *options], environment(), self.folder
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.status == 0, done.stdout + done.stderr
         plan: Object = json.loads(file.read_text())
         return plan
 

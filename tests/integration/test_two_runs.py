@@ -16,7 +16,8 @@ import pytest
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance import lease, names
 
-from tests.integration.ansible_module import MUTATING, ModuleRunner, environment
+from tests.ansible_commands import environment
+from tests.integration.ansible_module import MUTATING, ModuleRunner
 from tests.integration.conftest import Admin
 from tests.integration.neighbour import Neighbour
 from tests.integration.test_exporter import until

@@ -22,20 +22,20 @@ CLIENTS: dict[str, tuple[str, Sequence[str]]] = {
 
 
 def write_audit_policy(path: Path) -> None:
-    """Write the policy: who asked for what, once per request, without bodies."""
+    """Write the policy: who asked for what, without bodies; once for each read, at the begin and the end of a write."""
     quiet = ["system:kube-scheduler", "system:kube-controller-manager", "system:kube-proxy", "system:apiserver"]
     reads = ["get", "list", "watch"]
     leases = [{"group": "coordination.k8s.io", "resources": ["leases"]}]
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
-        "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "None", "users": quiet, "verbs": reads},
             {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"], "verbs": reads},
             {"level": "None", "users": quiet, "resources": leases},
             {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts"], "resources": leases},
             {"level": "None", "nonResourceURLs": ["/readyz*", "/livez*", "/healthz*"]},
+            {"level": "Metadata", "verbs": reads, "omitStages": ["RequestReceived"]},
             {"level": "Metadata"},
         ],
     }

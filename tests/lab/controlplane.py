@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import tempfile
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from . import builds, control_plane_argv
+from .audit import AuditLog
 from .cache import cache_root, locked
 from .errors import LabError
 from .kubeconfig import write_kubeconfig
@@ -43,6 +43,7 @@ class ControlPlane:
         self.domain = domain or f"{name}.local"
         self._istio_crds = istio_crds
         self._folder: Path | None = None
+        self._audit: AuditLog | None = None
         self.server = ""
 
     @property
@@ -72,9 +73,11 @@ class ControlPlane:
         """kubectl as lab-admin."""
         return Kubectl(self.kubeconfig)
 
-    def audit_events(self, user: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
-        """The audit events, by `user` when given, and received at `since` (RFC 3339) or later."""
-        return audit_events(self.audit_log, user=user, since=since)
+    def audit_events(self, user: str | None = None) -> list[dict[str, Any]]:
+        """The requests that were answered so far, as audit events; of one user or of all."""
+        if self._audit is None:
+            self._audit = AuditLog(self.audit_log)
+        return self._audit.events(user)
 
     def start(self) -> ControlPlane:
         """Start it and wait until it answers and, if asked for, serves Istio's kinds."""
@@ -160,22 +163,6 @@ class ControlPlane:
     ) -> None:
         """Stop it."""
         self.stop()
-
-
-def audit_events(path: Path, *, user: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
-    """Read an audit log: the events by `user` when given, received at `since` (RFC 3339, UTC) or later."""
-    events = []
-    for line in path.read_text().splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the last line may be half written
-        # A request that was not authenticated has no name.
-        if user is not None and event["user"].get("username") != user:
-            continue
-        if since is None or event["requestReceivedTimestamp"] >= since:
-            events.append(event)
-    return events
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.ansible_commands import environment
 from tests.exposure import Exposure, exposed
-from tests.integration.ansible_module import environment
 from tests.leaks import Secrets
 
 TOKEN = "correct-horse-battery-staple-0123456789"

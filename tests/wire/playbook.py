@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from typing import Any, Protocol
 
 import yaml
 
+from tests.ansible_commands import environment, run_ansible
 from tests.gates.staging import ROOT
-from tests.integration.ansible_module import MUTATING, OPERATOR, environment
+from tests.integration.ansible_module import MUTATING, OPERATOR
 from tests.lab.controlplane import ControlPlane
 from tests.wire.ours import Peer
 
@@ -93,18 +93,10 @@ def write_inventory(folder: Path, hosts: Object, group: str = "istio_federation"
 
 def federate(folder: Path, *options: str, fails: bool = False, playbook: str = "federate.yml") -> str:
     """Run a playbook on the inventory of a folder; its output. A failure that was not announced fails the test."""
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "inventory.yml"), *options]
-    done = subprocess.run(
-        [*command, str(ROOT / "playbooks" / playbook)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-        timeout=300,
-    )
+    arguments = ["-i", "inventory.yml", *options, str(ROOT / "playbooks" / playbook)]
+    done = run_ansible("ansible-playbook", arguments, environment(), folder)
     output = done.stdout + done.stderr
-    assert (done.returncode != 0) is fails, output
+    assert (done.status != 0) is fails, output
     return output
 
 

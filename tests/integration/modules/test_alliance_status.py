@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,9 @@ import yaml
 
 from ansible_collections.meshalliance.istio.plugins.module_utils._alliance.overview import Overview
 
-from tests.integration.ansible_module import ModuleRunner, environment
+from tests.ansible_commands import environment, run_ansible
+from tests.forking import Ended
+from tests.integration.ansible_module import ModuleRunner
 from tests.integration.conftest import Admin
 
 NOBODY = {
@@ -29,7 +29,7 @@ NOBODY = {
 }
 
 
-def play(run: ModuleRunner, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def play(run: ModuleRunner, folder: Path, *options: str) -> Ended:
     """Run the playbook on the three."""
     hosts: dict[str, dict[str, Any]] = {
         "here": {
@@ -47,17 +47,9 @@ def play(run: ModuleRunner, folder: Path, *options: str) -> subprocess.Completed
     common = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     inventory = {"istio_federation": {"hosts": hosts, "vars": common}}
     (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "inventory.yml", "meshalliance.istio.status"]
     files = ["-e", "status_json_file=status.json", "-e", "status_page_file=new/status.html"]
-    return subprocess.run(
-        [*command, *files, *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-        timeout=300,
-    )
+    arguments = ["-i", "inventory.yml", "meshalliance.istio.status", *files, *options]
+    return run_ansible("ansible-playbook", arguments, environment(), folder)
 
 
 @pytest.mark.parametrize("options", [(), ("--check", "--diff")])
@@ -67,7 +59,7 @@ def test_reads_only_and_tells_of_all_clusters(
     admin.namespace("status-play")
     before = len(run.requests())
     done = play(run, tmp_path, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.status == 0, done.stdout + done.stderr
     asked = run.requests()[before:]
     assert asked
     assert {event["verb"] for event in asked} <= {"get", "list", "watch"}
@@ -90,6 +82,6 @@ def test_reads_only_and_tells_of_all_clusters(
 
 def test_reads_only_and_fails_on_request(run: ModuleRunner, tmp_path: Path) -> None:
     done = play(run, tmp_path, "-e", "status_fail_on=error", "-e", "status_compare_objects=false")
-    assert done.returncode != 0
+    assert done.status != 0
     assert "the alliance is at level error" in done.stdout
     assert (tmp_path / "status.json").exists()

@@ -19,9 +19,10 @@ from ansible_collections.meshalliance.istio.plugins.module_utils._kube.applyset_
     Contents,
 )
 
+from tests.ansible_commands import environment
 from tests.definitions import definition
 from tests.gates.cycle import Step, cycle
-from tests.integration.ansible_module import Cycle, ModuleRunner, environment
+from tests.integration.ansible_module import Cycle, ModuleRunner
 from tests.integration.conftest import Admin
 from tests.processes import kill_with_children
 
@@ -111,7 +112,7 @@ def _namespaces(admin: Admin) -> None:
 def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin) -> None:
     if step.id == "delete-real-first":
         admin.apply(config_map("of-others"))
-    done = run("applyset", check=step.check, **CYCLE_ARGUMENTS[step.action])
+    done = run("applyset", check=step.check, by_ansible=True, **CYCLE_ARGUMENTS[step.action])
     expect(step, done)
     for text in (SECRET_TEXT, OTHER_SECRET_TEXT):
         assert text not in done.output
@@ -229,7 +230,7 @@ def test_a_run_killed_in_the_middle_is_completed(run: ModuleRunner, admin: Admin
         with log.open("rb") as events:
             events.seek(before)
             seen = 0
-            while seen < 20:
+            while seen < 40:  # each in two events
                 seen += events.read().count(b'"verb":"patch"')
                 assert time.monotonic() < deadline, "it writes nothing"
                 time.sleep(0.005)

@@ -61,7 +61,7 @@ def _namespaces(admin: Admin) -> None:
 def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin) -> None:
     if step.id == "change-check-first":
         put(admin, NAMESPACE, generate_key_pair().public_pem, values(admin)["priv.pem"])
-    done = run("authn_keypair", check=step.check, **ARGUMENTS[step.action])
+    done = run("authn_keypair", check=step.check, by_ansible=True, **ARGUMENTS[step.action])
     expect(step, done)
     if step.mode == "real" and step.action != "delete":
         kept = values(admin)

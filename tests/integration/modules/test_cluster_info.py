@@ -187,7 +187,7 @@ def test_credentials_in_a_kubeconfig_given_as_a_dictionary_are_hidden(run: Modul
     (user,) = kubeconfig["users"]
     secrets = [user["user"][key] for key in ("client-key-data", "token") if key in user["user"]]
     assert secrets, "the test's own kubeconfig has no inline credential"
-    done = run("cluster_info", **PLACE, kubeconfig=kubeconfig, verbose=True)
+    done = run("cluster_info", **PLACE, kubeconfig=kubeconfig, by_ansible=True)
     assert '"kubeconfig": {' in done.output, "the output tells no options"
     assert done.result["state"]["name"] == "cluster-t"
     assert not [secret for secret in secrets if secret in done.output]

@@ -24,9 +24,12 @@ def platform(admin: Admin, make_neighbour: Callable[[str], Neighbour]) -> Iterat
 
 
 def wait(run: ModuleRunner, platform: Platform, *, check: bool = False, fails: bool = False, **more: int) -> ModuleRun:
-    """The endpoint is named: what the Ingress says leads nowhere. Its CA is found in the cluster."""
+    """An action plugin, which ansible alone runs.
+
+    The endpoint is named: what the Ingress says leads nowhere. Its CA is found in the cluster.
+    """
     endpoint = platform.exporter.option()["metadata_endpoint"]
-    return run("deckhouse_wait", check=check, fails=fails, metadata_endpoint=endpoint, **more)
+    return run("deckhouse_wait", by_ansible=True, check=check, fails=fails, metadata_endpoint=endpoint, **more)
 
 
 def test_reads_only_what_is_missing_in_check_mode(run: ModuleRunner, platform: Platform) -> None:
@@ -85,5 +88,5 @@ def test_reads_only_and_goes_on_where_it_is_not_required(run: ModuleRunner, plat
 
 
 def test_a_cluster_that_cannot_be_reached_is_not_waited_for(run: ModuleRunner, platform: Platform) -> None:
-    done = run("deckhouse_wait", fails=True, kubeconfig="/no/such/kubeconfig")
+    done = run("deckhouse_wait", by_ansible=True, fails=True, kubeconfig="/no/such/kubeconfig")
     assert done.result["msg"].startswith("cluster cluster-t: kubeconfig /no/such/kubeconfig does not exist")

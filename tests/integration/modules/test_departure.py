@@ -65,7 +65,7 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
     """One leaves; then another one too; then both are forgotten."""
     state = "absent" if step.action == "delete" else "present"
     leaving = [one] if step.action == "create" else [one, two]
-    done = leave(run, *leaving, check=step.check, state=state)
+    done = leave(run, *leaving, check=step.check, by_ansible=True, state=state)
     if state == "present":
         for item, known in zip(leaving, done.result["departed"], strict=True):
             assert known == {

@@ -56,7 +56,7 @@ def test_reads_only_and_tells_who_refuses(
 ) -> None:
     two.trusted = {uuid: key}
     try:
-        done = ask(run, one, two, check=check, wait_timeout=3600 if check else 0, verbose=True)
+        done = ask(run, one, two, check=check, wait_timeout=3600 if check else 0, by_ansible=True)
     finally:
         two.trusted = {}
     assert (done.result["changed"], done.writes) == (False, ())

@@ -67,7 +67,7 @@ def _namespaces(admin: Admin) -> None:
 @cycle
 def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin) -> None:
     kept = secret(admin, AUTHORITY) if step.id == "change-real-first" else None
-    done = run("metadata_certificate", check=step.check, **ARGUMENTS[step.action])
+    done = run("metadata_certificate", check=step.check, by_ansible=True, **ARGUMENTS[step.action])
     expect(step, done)
     if step.mode == "real" and step.action != "delete":
         served, authority = secret(admin, SERVED), secret(admin, AUTHORITY)

@@ -90,7 +90,7 @@ def label(admin: Admin, name: str, value: str | None, manager: str = "owner") ->
 @cycle
 def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin) -> None:
     before = public(admin)
-    done = publish(run, *STEPS[step.action], check=step.check)
+    done = publish(run, *STEPS[step.action], check=step.check, by_ansible=True)
     expect(step, done)
     assert done.result["findings"] == []
     assert public(admin) == (before if step.check else PUBLIC[step.action])
@@ -119,7 +119,7 @@ def host(name: str) -> str:
 
 
 def test_the_diff_shows_the_label_and_nothing_else(run: ModuleRunner, admin: Admin) -> None:
-    done = publish(run, f"{SHOP}/checkout", check=True)
+    done = publish(run, f"{SHOP}/checkout", check=True, by_ansible=True)
     shown = done.output.partition("localhost | ")[0]
     changed = [line for line in shown.splitlines() if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
     # The comma of the line before comes with it.

@@ -123,10 +123,10 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
     if step.id == "create-check-first":
         trust(run, one, two)
     if step.action == "delete":
-        done = remote(run, one, two, check=step.check, state="absent")
+        done = remote(run, one, two, check=step.check, by_ansible=True, state="absent")
     else:
         neighbours = [one] if step.action == "create" else [one, two]
-        done = remote(run, *neighbours, check=step.check)
+        done = remote(run, *neighbours, check=step.check, by_ansible=True)
         assert set(done.result["clusters"]) == {item.name for item in neighbours}
         assert faults(done) == {}
         if step.mode == "real":
@@ -214,7 +214,7 @@ def test_the_roots_in_the_shared_mesh_config_stay(run: ModuleRunner, admin: Admi
 
 
 def test_tokens_are_never_shown(run: ModuleRunner, admin: Admin, one: Neighbour) -> None:
-    done = remote(run, one, token_lifetime=7200, verbose=True)
+    done = remote(run, one, token_lifetime=7200, by_ansible=True)
     assert done.result["changed"] is True
     (secret,) = secrets(admin).values()
     for text in (token_in(secret), next(iter(secret["data"].values())), "PRIVATE KEY", "Bearer ey"):

@@ -71,7 +71,7 @@ def rotating(admin: Admin) -> Iterator[SimulatedIstiod]:
 
 @cycle
 def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, rotating: SimulatedIstiod) -> None:
-    done = run(MODULE, check=step.check, **options("rotation", **ARGUMENTS[step.action]))
+    done = run(MODULE, check=step.check, by_ansible=True, **options("rotation", **ARGUMENTS[step.action]))
     expect(step, done)
     keys = [
         text

@@ -93,10 +93,10 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
     if step.id == "change-check-first":
         one.services = [one.service("baz"), one.service("qux")]
     if step.action == "delete":
-        done = entries(run, one, two, check=step.check, state="absent")
+        done = entries(run, one, two, check=step.check, by_ansible=True, state="absent")
     else:
         neighbours = [one] if step.action == "create" else [one, two]
-        done = entries(run, *neighbours, check=step.check)
+        done = entries(run, *neighbours, check=step.check, by_ansible=True)
         assert done.result["imported"] == {item.name: len(item.services) for item in neighbours}
         assert done.result["findings"] == []
         if step.mode == "real":
@@ -321,6 +321,7 @@ def test_rendered_writes_nothing(run: ModuleRunner, admin: Admin, one: Neighbour
 
 def test_a_heartbeat_is_written_and_is_no_change(run: ModuleRunner, one: Neighbour) -> None:
     entries(run, one)
+    time.sleep(1)  # the resolution of a status' times
     done = entries(run, one, status_refresh=0)
     assert done.result["changed"] is False
     assert done.writes == (f"patch istiofederations/{one.name}",)
@@ -343,7 +344,7 @@ def test_the_plan_on_a_fresh_cluster_shows_every_object(
     fresh.trusted = dict([own])
     entries(run, one, state="absent")
     planned = fresh.option(metadata_endpoint=None, metadata_ca=None)
-    plan = entries(run, planned, check=True)
+    plan = entries(run, planned, check=True, by_ansible=True)
     assert plan.findings == {}
     assert plan.writes == ()
     assert {kind for _action, kind, _name in plan.objects} == {"ConfigMap", "ServiceEntry", "DestinationRule"}

@@ -89,10 +89,10 @@ def test_cycle(step: Step, run: ModuleRunner, expect: Cycle, admin: Admin, one: 
     if step.id == "change-check-first":
         one.rotate()
     if step.action == "delete":
-        done = trust(run, check=step.check, state="absent")
+        done = trust(run, check=step.check, by_ansible=True, state="absent")
     else:
         neighbours = [one] if step.action == "create" else [one, two]
-        done = trust(run, *neighbours, check=step.check)
+        done = trust(run, *neighbours, check=step.check, by_ansible=True)
         assert done.result["trusted"] == {item.name: item.fingerprints for item in neighbours}
         assert done.result["findings"] == []
         if step.mode == "real":
@@ -386,10 +386,10 @@ def test_cycle_on_a_platform(
 ) -> None:
     """One neighbour; then another one joins; then all goes. Nothing but resources is written, and no status."""
     if step.action == "delete":
-        done = tell(run, check=step.check, state="absent")
+        done = tell(run, check=step.check, by_ansible=True, state="absent")
     else:
         neighbours = [one] if step.action == "create" else [one, two]
-        done = tell(run, *neighbours, check=step.check)
+        done = tell(run, *neighbours, check=step.check, by_ansible=True)
         assert done.result["trusted"] == {item.name: item.fingerprints for item in neighbours}
         assert done.result["findings"] == []
         if step.mode == "real":
@@ -454,7 +454,7 @@ def test_a_platform_remembers_what_was_proved(
     refused = tell(run, one.option(state=None), two)
     assert [item["code"] for item in refused.findings[one.name]] == ["public-InvalidPublicMetadata"]
     assert (refused.result["changed"], refused.writes, memory()["rootCA"]) == (False, (), old)
-    plan = tell(run, one, two, check=True)
+    plan = tell(run, one, two, check=True, by_ansible=True)
     shown = plan.output.partition("localhost | ")[0]
     assert PROVED_ANNOTATION in shown
     # A line of the new root.
