@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -270,6 +271,7 @@ def test_a_run_that_failed_is_remembered(
     assert codes(edge(done, one)) == ["neighbour-stale", "private-FetchFailed"]
     assert levels(edge(done, one))["kept"] == "warning"
     assert edge(done, one).service_count == 1
+    time.sleep(2)  # a status tells times in whole seconds
     done = look(run, own, one.option(), two.option(), stale_after="1s", stale_warn_after="0")
     assert codes(edge(done, one)) == ["neighbour-evicted", "private-FetchFailed"]
     assert edge(done, one).service_count == 0
