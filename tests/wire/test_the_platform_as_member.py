@@ -481,13 +481,13 @@ def test_somebody_elses_federation_is_left_alone(member: World) -> None:
 
 
 def test_waiting_ends_with_what_is_missing(member: World) -> None:
-    way: dict[str, Any] = {"cluster": NAME, "metadata_endpoint": member.cluster.endpoint}
+    way: dict[str, Any] = {"by_ansible": True, "cluster": NAME, "metadata_endpoint": member.cluster.endpoint}
     stand_in = member.cluster.stand_in
     assert stand_in is not None
     stand_in.ready = False
     try:
         until(lambda: member.info()["awaiting"], 60, "the pods are not ready any more")
-        failed = member.run("deckhouse_wait", by_ansible=True, fails=True, timeout=1, interval=1, **way)
+        failed = member.run("deckhouse_wait", fails=True, timeout=1, interval=1, **way)
         for said in (NAME, "(0 of 1 are ready)", "kubectl -n d8-istio get pods", "CSE Pro"):
             assert said in failed.result["msg"]
         planned = member.run("deckhouse_wait", check=True, **way)
@@ -497,7 +497,7 @@ def test_waiting_ends_with_what_is_missing(member: World) -> None:
     member.cluster.exporter.deviate(facts.PUBLIC_PATH, deviations.with_field("rootCA", ""))
     try:
         until(lambda: not member.info()["awaiting"], 60, "the pods are ready again")
-        failed = member.run("deckhouse_wait", by_ansible=True, fails=True, timeout=1, interval=1, **way)
+        failed = member.run("deckhouse_wait", fails=True, timeout=1, interval=1, **way)
         assert "rootCA" in failed.result["msg"]
     finally:
         member.cluster.exporter.behave()
