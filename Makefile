@@ -27,7 +27,7 @@ demo-multicluster: venv ## Bring up two clusters of one domain, join them, call,
 	$(VENV)/python -m tests.lab up cluster-d cluster-e --domain cluster-d=mesh.local --domain cluster-e=mesh.local
 	$(VENV)/python -m tests.demo.multicluster
 
-test: venv-oldest ## Run all gates, one after another
+test: venv-oldest ## Run all gates
 	@$(GATES)
 
 lab: venv ## Bring up the two clusters of the demo

@@ -39,8 +39,9 @@ class SimulatedIstiod:
 
     @contextmanager
     def running(self) -> Iterator[SimulatedIstiod]:
-        """Run it for a while."""
+        """Run it for a while; its first pod is ready."""
         self._admin.apply(self._deployment(), self._object("ServiceAccount", "default"))
+        self._start()
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         try:

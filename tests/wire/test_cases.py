@@ -156,9 +156,11 @@ def test_case_lists_replaced_not_appended(ours: Ours, exchanged: Peers) -> None:
 def test_case_transition_times_kept_while_unchanged(ours: Ours, exchanged: Peers) -> None:
     dkp, _partner = exchanged
     before = transition(ours, dkp)
+    time.sleep(1)  # the resolution of these times
     dkp.exporter.deviate(facts.FEDERATION_PATH, deviations.INTERNAL_ERROR)
     ours.entries(*exchanged)
     failed = transition(ours, dkp)
+    time.sleep(1)
     dkp.exporter.deviate(facts.FEDERATION_PATH, deviations.BAD_JSON)
     ours.entries(*exchanged, status_refresh=0)
     assert ours.conditions(dkp)["PrivateMetadataExchangeReady"]["reason"] == "InvalidJSON"

@@ -332,6 +332,7 @@ def test_who_is_no_neighbour_any_more_is_not_trusted(
 
 def test_a_heartbeat_is_written_and_is_no_change(run: ModuleRunner, one: Neighbour, two: Neighbour) -> None:
     trust(run, one, two)
+    time.sleep(1)  # the resolution of a status' times
     done = trust(run, one, two, status_refresh=0)
     assert done.result["changed"] is False
     assert sorted(done.writes) == [f"patch istiofederations/{item.name}" for item in (one, two)]
@@ -518,6 +519,7 @@ def test_the_status_of_a_platform_is_never_touched(
     fetched(admin, one)
     fetched(admin, two, rootCA=one.root)
     before = status(admin, one), status(admin, two)
+    time.sleep(1)  # the resolution of a status' times
     done = tell(run, one, two, status_refresh=0)
     assert (done.result["changed"], done.writes) == (False, ())
     assert (status(admin, one), status(admin, two)) == before
