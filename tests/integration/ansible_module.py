@@ -61,7 +61,7 @@ class ModuleRunner:
     ) -> ModuleRun:
         """Run it once. A failure that was not announced by C(fails) fails the test.
 
-        by_ansible: as users do, with the output that ansible makes at most verbosity, diffs first; not only the module.
+        by_ansible: as users do, with what ansible prints of it with -vvv, diffs first. Without it, the module alone.
         """
         seen = len(self.requests())
         result, output = (self._by_ansible if by_ansible else self._forked)(module, check=check, **arguments)
