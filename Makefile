@@ -66,8 +66,8 @@ wire: venv ## Modules, roles and exporter against a simulated Deckhouse cluster
 e2e: venv ## Complete clusters of upstream Istio and as Deckhouse sets them up, federated
 	@$(GATES) e2e
 
-long: venv ## 500 runs at faulty API servers, 50 changes planned and made, two runs at once, a root rotated under load, secrets, all faults seen by the playbooks
+long: venv ## 500 runs at faulty API servers, 50 changes planned and made, ten runs killed, two at once, a root rotated under load, secrets, all faults seen by the playbooks
 	ALLIANCE_FAULT_RUNS=$${ALLIANCE_FAULT_RUNS:-500} ALLIANCE_PLAN_CHANGES=$${ALLIANCE_PLAN_CHANGES:-50} \
 	$(VENV)/python -m pytest tests/integration/faults tests/integration/test_plan_and_run.py tests/integration/test_rendering.py
-	ALLIANCE_TWO_RUNS=$${ALLIANCE_TWO_RUNS:-20} ALLIANCE_PLAYBOOK_FAULTS=$${ALLIANCE_PLAYBOOK_FAULTS:-100} \
-	$(VENV)/python -m pytest tests/e2e/test_06_two_runs.py tests/e2e/test_07_rotation.py tests/e2e/test_11_secrets.py tests/e2e/test_12_verify.py
+	ALLIANCE_KILL_POINTS=$${ALLIANCE_KILL_POINTS:-10} ALLIANCE_TWO_RUNS=$${ALLIANCE_TWO_RUNS:-20} ALLIANCE_PLAYBOOK_FAULTS=$${ALLIANCE_PLAYBOOK_FAULTS:-100} \
+	$(VENV)/python -m pytest tests/e2e/test_06_killed.py tests/e2e/test_06_two_runs.py tests/e2e/test_07_rotation.py tests/e2e/test_11_secrets.py tests/e2e/test_12_verify.py

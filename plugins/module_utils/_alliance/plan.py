@@ -64,7 +64,7 @@ def alliance_plan(members: Sequence[Member], runs: Mapping[str, ClusterRun], *, 
     clusters = [_cluster(name, runs[name]) for name in names]
     edges = [edge for name in names for edge in _edges(name, runs[name], called)]
     findings = _distinct(finding for name in names for finding in _located(name, runs[name]))
-    conflicts = [finding for finding in findings if finding["code"] in CONFLICTS]
+    conflicts = [finding for finding in findings if finding["code"] in CONFLICTS and not _ignored(finding, called)]
     errors = [finding for finding in findings if finding["code"] not in CONFLICTS and finding["severity"] == "error"]
     plan = {
         "format_version": FORMAT_VERSION,
@@ -165,6 +165,12 @@ def _summary(
 
 def _located(name: str, run: ClusterRun) -> list[dict[str, str]]:
     return [{**_plain(finding), "cluster": finding.get("cluster") or name} for finding in run.findings]
+
+
+def _ignored(finding: Finding, called: Mapping[str, Member]) -> bool:
+    """Whether its cluster ignores it; errors can't be ignored."""
+    member = called.get(finding["cluster"])
+    return member is not None and finding["severity"] != "error" and finding["code"] in member.ignored_findings
 
 
 def _distinct(findings: Iterable[dict[str, str]]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,14 @@ def test_a_problem_that_was_found_twice_is_told_once() -> None:
     assert made["conflicts"] == [CONFLICT]
     assert made["errors"] == [{**ERROR, "cluster": "a"}]
     assert (made["summary"]["conflicts"], made["summary"]["errors"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("severity", "conflicts"), [("warning", 0), ("error", 1)])
+def test_a_conflict_that_its_cluster_ignores_is_none_unless_it_is_an_error(severity: str, conflicts: int) -> None:
+    told = {**CONFLICT, "severity": severity}
+    members = [replace(member, ignored_findings=(CONFLICT["code"],)) for member in MEMBERS]
+    made = alliance_plan(members, {"a": ClusterRun(findings=(told,))}, mode="check")
+    assert (made["summary"]["conflicts"], made["errors"]) == (conflicts, [])
 
 
 @pytest.mark.parametrize(
