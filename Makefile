@@ -70,4 +70,5 @@ long: venv ## 500 runs at faulty API servers, 50 changes planned and made, ten r
 	ALLIANCE_FAULT_RUNS=$${ALLIANCE_FAULT_RUNS:-500} ALLIANCE_PLAN_CHANGES=$${ALLIANCE_PLAN_CHANGES:-50} \
 	$(VENV)/python -m pytest tests/integration/faults tests/integration/test_plan_and_run.py tests/integration/test_rendering.py
 	ALLIANCE_KILL_POINTS=$${ALLIANCE_KILL_POINTS:-10} ALLIANCE_TWO_RUNS=$${ALLIANCE_TWO_RUNS:-20} ALLIANCE_PLAYBOOK_FAULTS=$${ALLIANCE_PLAYBOOK_FAULTS:-100} \
-	$(VENV)/python -m pytest tests/e2e/test_06_killed.py tests/e2e/test_06_two_runs.py tests/e2e/test_07_rotation.py tests/e2e/test_11_secrets.py tests/e2e/test_12_verify.py
+	$(VENV)/python -m pytest tests/e2e/test_06_killed.py tests/e2e/test_06_two_runs.py tests/e2e/test_07_rotation.py tests/e2e/test_10_multicluster.py::test_killed_runs_are_completed_by_the_next \
+	tests/e2e/test_11_secrets.py tests/e2e/test_12_verify.py

@@ -250,6 +250,7 @@ def test_a_neighbour_that_is_removed_loses_its_open_watches(joined: Alliance) ->
     until(lambda: (open_requests(joined, D, E) or 0) >= 5, "the neighbour watches again")
 
 
+@pytest.mark.long
 def test_killed_runs_are_completed_by_the_next(joined: Alliance, first: Run) -> None:
     joined.reset()
     base = sum(joined.writes().values())
