@@ -140,7 +140,6 @@ def test_a_gateway_that_stops_is_seen_and_its_return_too(alliance: Alliance, pro
 
 
 def test_what_is_not_asked_for_any_more_is_removed(alliance: Alliance) -> None:
-    """In cluster-a; one run for both would take longer, and show no more."""
-    run = alliance.run("--limit", A)
-    assert run.status == 0, run.output
+    run = alliance.converge()
     assert monitored(run, A, "deleted") == MADE
+    assert monitored(run, B, "deleted") == {("ConfigMap", "meshalliance-dashboard")}
