@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .cache import cache_root, locked
 from .commands import run
 from .errors import LabError
 from .pins import HOST_PACKAGES
@@ -35,10 +36,15 @@ def prepare() -> None:
 
 
 def install_missing(wanted: Iterable[str]) -> None:
-    """Install Debian packages that aren't there; raises LabError where that is impossible."""
+    """Install Debian packages that aren't there, one process at a time; raises LabError where that is impossible."""
     if shutil.which("dpkg-query") is None:
         raise LabError("Debian packages are needed, so this takes a Debian-like machine")
-    if missing := missing_packages(wanted):
+    if not missing_packages(wanted):
+        return
+    # apt-get refuses to work while another one does, and services are everybody's.
+    with locked(cache_root() / ".packages.lock"):
+        if not (missing := missing_packages(wanted)):
+            return
         with step(f"install {', '.join(missing)}"):
             install = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get"]
             run([*install, "update", "-qq"], timeout=300)
