@@ -16,9 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests.demo import playbook
 from tests.forking import Ended, ForkServer, Job, serve
 
-COLLECTIONS = Path(sys.prefix) / "collections"
 # No command may take longer.
 LIMIT_SECONDS = 300
 PROGRAMS = {"ansible": ("ansible.cli.adhoc", "AdHocCLI"), "ansible-playbook": ("ansible.cli.playbook", "PlaybookCLI")}
@@ -51,11 +51,9 @@ run_ansible = AnsibleCommands()
 
 
 def environment() -> dict[str, str]:
-    """The environment of ansible: this collection, and nothing of the caller's settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "K8S_AUTH_"))}
+    """The environment of a user of this checkout, with output that is the same everywhere."""
     return {
-        **clean,
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        **playbook.environment(),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",

@@ -470,7 +470,6 @@ def assert_orderly_end(process: Process) -> None:
 
 
 def test_nothing_but_the_gateway_and_the_lease_was_written(cluster: Cluster) -> None:
-    time.sleep(0.5)  # the audit log is written a little later than the answer
     events = cluster.audit()
     assert events
     written = {

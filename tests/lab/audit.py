@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 _RECEIVED = "RequestReceived"
-_FINISHED = ("ResponseComplete", "Panic")
 # A write that takes longer is not waited for.
 _WRITE_SECONDS = 5.0
 
@@ -36,6 +35,7 @@ class AuditLog:
         while self._underway and time.monotonic() < deadline:
             time.sleep(0.01)
             self._look()
+        self._underway.clear()  # an API server that was stopped never answers: nobody waits for it twice
         # A request that was not authenticated has no name.
         return [event for event in self._events if user is None or event["user"].get("username") == user]
 
@@ -49,7 +49,6 @@ class AuditLog:
             event = json.loads(line)
             if event["stage"] == _RECEIVED:
                 self._underway.add(event["auditID"])
-                continue
-            self._events.append(event)
-            if event["stage"] in _FINISHED:
+            else:
                 self._underway.discard(event["auditID"])
+                self._events.append(event)
